@@ -1,0 +1,20 @@
+//! The words of narratord as types: what a book, a segment, a fault and a setting are.
+//!
+//! Everything here is plain data and pure functions. This crate does no IO, knows no async runtime and
+//! reads no clock but through [`clock`]; every other crate of the workspace may depend on it, and it
+//! depends on none of them.
+
+pub mod clock;
+pub mod fault;
+pub mod ids;
+pub mod ledger;
+pub mod manuscript;
+pub mod segment;
+pub mod settings;
+
+pub use fault::{Fault, Policy};
+pub use ids::{Dispatch, Incarnation, SegmentId, SlotId};
+pub use ledger::{Fate, Ledger, LedgerEntry, LedgerError, SkipRule};
+pub use manuscript::{Block, BlockKind, Chapter, Cover, DocId, Document, Manuscript, Metadata, Span, Token};
+pub use segment::{ContentKey, Replacement, Script, ScriptChapter, Segment, SegmentKind, SpeechSettings};
+pub use settings::Settings;
