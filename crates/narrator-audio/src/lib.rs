@@ -1,1 +1,4 @@
-//! See the workspace's DESIGN.
+//! From takes to the finished audiobook.
+mod error;
+pub mod flac;
+pub use error::{AudioError, AudioErrorKind};
