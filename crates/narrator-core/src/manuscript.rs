@@ -38,7 +38,8 @@ impl Span {
 pub struct Token {
     pub text: String,
     pub span: Span,
-    /// Whether white space (or a block's start) stands before it in the source.
+    /// Whether white space (or a block's start) stands between it and the token before it; for a spoken
+    /// token, the spoken token before it, so that the spoken ones can be joined without the others.
     pub space_before: bool,
     /// The rule under which it is not spoken.
     pub skip: Option<SkipRule>,
@@ -52,7 +53,8 @@ pub enum BlockKind {
     Paragraph,
     Quote,
     ListItem,
-    /// Lines of verse or other preformatted text: line ends are pauses.
+    /// One line of verse or other preformatted text; its end is a short pause, and the lines of a stanza
+    /// follow each other as blocks of this kind.
     Verse,
     TableRow,
     Caption,
