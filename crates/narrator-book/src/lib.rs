@@ -1,1 +1,6 @@
-//! See the workspace's DESIGN.
+//! Books as manuscripts.
+mod error;
+mod flow;
+mod markup;
+mod words;
+pub use error::{BookError, BookErrorKind};
