@@ -39,4 +39,4 @@ pub use identity::{BUILD_ID, Nonce, ProtocolVersion};
 pub use kind::{Direction, Kind, KindSpec, Scope, SizeClass};
 pub use message::{Message, pcm_frame};
 pub use pcm::MAX_CHUNK_SAMPLES;
-pub use to_worker::{Dtype, Load, Refusal, SetRows, Speak, ToWorker, Welcome};
+pub use to_worker::{Load, Precision, Refusal, SetRows, Speak, ToWorker, Welcome};

@@ -65,22 +65,21 @@ pub struct Load {
     pub model_dir: String,
     /// `cpu`, `cuda:0` and so on.
     pub device: String,
-    pub dtype: Dtype,
+    pub precision: Precision,
     /// Threads for compute on a CPU; absent: the worker's own choice.
     pub threads: Option<u16>,
     /// Rows at once at most; absent: what the engine takes.
     pub max_rows: Option<u32>,
 }
 
-/// Number format of the weights.
+/// Numbers that the weights are held in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub enum Dtype {
-    /// What suits the device.
+pub enum Precision {
+    /// What the engine itself finds best on the device.
     #[default]
     Auto,
-    F32,
-    Bf16,
-    F16,
+    Float32,
+    BFloat16,
 }
 
 /// One text to speak.
