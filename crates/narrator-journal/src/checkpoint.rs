@@ -103,7 +103,9 @@ impl Checkpoint {
         let lost = takes.lost(&replay, false)?;
         let reopened: Vec<Record> = lost.iter().map(reopen_lost).collect();
         journal.append_batch(&reopened)?;
-        reopened.iter().for_each(|record| replay.apply(record));
+        for record in &reopened {
+            replay.apply(record);
+        }
         warnings.extend(lost.into_iter().map(Warning::LostTake));
         Ok((Self { journal, takes, run: opening.run }, replay, warnings))
     }

@@ -26,7 +26,7 @@ pub(crate) const HEADER_BYTES: usize = 64;
 /// A frame's own bytes, around its payload.
 pub(crate) const FRAME_BYTES: usize = 16;
 /// Longest payload: a thousand times what a result needs, and small enough to believe before reading.
-pub const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
+pub(crate) const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
 /// Longest write: what `back` can span.
 pub(crate) const MAX_WRITE_BYTES: usize = u16::MAX as usize * 8;
 /// Longest file that is read: some nine million results.
@@ -34,7 +34,8 @@ pub(crate) const MAX_FILE_BYTES: u64 = 1 << 30;
 /// Kinds with this bit may be skipped by a reader that does not know them.
 pub(crate) const MAY_SKIP: u8 = 0x80;
 
-const HEADER_CRC_AT: usize = 56;
+/// The header's checksum stands where a frame's would: 8 bytes before the first frame.
+pub(crate) const HEADER_CRC_AT: usize = 56;
 /// How much of each BLAKE3 the header keeps; [`crate::RunOpened`] has them whole.
 const HASH_PREFIX: usize = 12;
 

@@ -20,7 +20,8 @@ use std::sync::Arc;
 
 use crate::error::{JournalError, io_error, is_full};
 use crate::format::{
-    self, FileHeader, HeaderFault, MAX_FILE_BYTES, MAX_PAYLOAD_BYTES, MAX_WRITE_BYTES, framed_bytes,
+    self, FileHeader, HEADER_CRC_AT, HeaderFault, MAX_FILE_BYTES, MAX_PAYLOAD_BYTES, MAX_WRITE_BYTES,
+    framed_bytes,
 };
 use crate::fs::{FileSystem, StoreFile, write_all_at, write_new};
 use crate::record::{Record, RunOpened};
@@ -30,9 +31,11 @@ use crate::scan::{Content, Scan, Tail, scan};
 /// The journal's name in a job folder.
 pub const JOURNAL_NAME: &str = "segments.ckpt";
 
-/// Room made ahead at a time: some 2,300 results, a novel's worth, for about two milliseconds.
-const ROOM_BYTES: usize = 256 * 1024;
-static ROOM: [u8; ROOM_BYTES] = [0; ROOM_BYTES];
+/// Room is made ahead by as much as the file has, within these: a short story's journal stays small, and
+/// a novel's is given room for 2,300 results at a time.
+const MIN_ROOM_BYTES: usize = 4 * 1024;
+const MAX_ROOM_BYTES: usize = 256 * 1024;
+static ROOM: [u8; MAX_ROOM_BYTES] = [0; MAX_ROOM_BYTES];
 
 /// A log of records: what the journal is to its user, and what a peer must be to be measured against it.
 pub trait RecordLog {
@@ -172,12 +175,14 @@ impl Journal {
         Ok(())
     }
 
-    /// Zeros ahead for at least `bytes`. A disk too full for that may still hold the record itself.
+    /// Zeros ahead, once the next `bytes` would pass the end of the file. A disk too full for that may
+    /// still hold the record itself.
     fn make_room(&mut self, bytes: u64) -> Result<(), JournalError> {
         if self.end + bytes <= self.room_end {
             return Ok(());
         }
-        if let Err(error) = write_all_at(self.file.as_mut(), self.room_end, &ROOM) {
+        let room = (self.room_end as usize).clamp(MIN_ROOM_BYTES, MAX_ROOM_BYTES);
+        if let Err(error) = write_all_at(self.file.as_mut(), self.room_end, &ROOM[..room]) {
             let full = is_full(&error);
             let error = self.fail("make room in", error);
             return if full && self.poisoned.is_none() { Ok(()) } else { Err(error) };
@@ -185,7 +190,7 @@ impl Journal {
         if let Err(error) = self.file.sync_all() {
             return Err(self.fail_for_good("sync", error));
         }
-        self.room_end += ROOM_BYTES as u64;
+        self.room_end += room as u64;
         Ok(())
     }
 
@@ -274,9 +279,10 @@ pub(crate) fn scan_file(path: &Path, bytes: &[u8]) -> Result<Scan, JournalError>
 
 /// Refuses every tail that is not the proper end or the remains of an unacknowledged write.
 fn refuse_unsound(path: &Path, found: &Scan) -> Result<(), JournalError> {
+    refuse_newer(path, found)?;
     let (path, offset) = (path.to_path_buf(), found.end);
     Err(match found.tail {
-        Tail::Clean | Tail::Torn { .. } => return Ok(()),
+        Tail::Clean | Tail::Torn { .. } | Tail::Newer { .. } => return Ok(()),
         Tail::Damaged { next_valid: Some(next) } => {
             let what = format!("no record can be read here, though a later one can at byte {next}");
             JournalError::Damaged { path, offset, what }
@@ -287,24 +293,32 @@ fn refuse_unsound(path: &Path, found: &Scan) -> Result<(), JournalError> {
         Tail::Malformed { kind } => {
             JournalError::Damaged { path, offset, what: format!("a record of kind {kind} makes no sense") }
         }
-        Tail::Newer { kind, version } => {
-            JournalError::Newer { path, offset, what: format!("record kind {kind}, version {version}") }
-        }
     })
 }
 
-pub(crate) fn header_crc(header: &FileHeader) -> u32 {
-    format::u32_at(&header.encode(), 56)
+pub(crate) fn refuse_newer(path: &Path, found: &Scan) -> Result<(), JournalError> {
+    match found.tail {
+        Tail::Newer { kind, version } => Err(JournalError::Newer {
+            path: path.to_path_buf(),
+            offset: found.end,
+            what: format!("record kind {kind}, version {version}"),
+        }),
+        _ => Ok(()),
+    }
 }
 
-/// Appends framed records as one write after what `out` holds, whose length does not count for `back`.
-fn push_records(out: &mut Vec<u8>, mut seed: u32, records: &[Record]) -> u32 {
-    let mut write = Vec::new();
+pub(crate) fn header_crc(header: &FileHeader) -> u32 {
+    format::u32_at(&header.encode(), HEADER_CRC_AT)
+}
+
+/// Appends records to the image of a file, each as a write of its own: the file comes into being whole.
+pub(crate) fn push_records(out: &mut Vec<u8>, mut seed: u32, records: &[Record]) -> u32 {
     for record in records {
         let (kind, version, payload) = record.encode();
+        let mut write = Vec::new();
         seed = format::push_frame(&mut write, seed, kind, version, &payload);
+        out.append(&mut write);
     }
-    out.append(&mut write);
     seed
 }
 

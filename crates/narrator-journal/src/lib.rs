@@ -17,25 +17,31 @@
 
 mod checkpoint;
 mod error;
+#[cfg(any(test, feature = "fault"))]
+pub mod fault;
 mod format;
 mod fs;
+mod inspect;
 mod journal;
 mod lock;
 mod record;
+mod repair;
 mod replay;
 mod scan;
 mod takes;
 
 pub use checkpoint::{Checkpoint, NewTake, TAKES_NAME, Warning};
 pub use error::{ErrorKind, Holder, JournalError};
-pub use format::{FileHeader, MAX_PAYLOAD_BYTES};
+pub use format::FileHeader;
 pub use fs::{DirEntry, FileSystem, StdFs, StoreFile};
+pub use inspect::{DumpLine, Report, Verdict, dump, verify};
 pub use journal::{JOURNAL_NAME, Journal, RecordLog, TornTail, read};
 pub use lock::{JobLock, LOCK_NAME};
 pub use record::{
     Digest, Record, Reopening, RunClosed, RunId, RunOpened, SegmentDone, SegmentFault, SegmentQuarantined,
     SegmentReopened,
 };
+pub use repair::{LeftOut, RepairReport, repair};
 pub use replay::{Replay, Standing};
-pub use scan::{Content, Located, Scan, Tail};
-pub use takes::{LostTake, StoredTake, TakeStore, take_path};
+pub use scan::Content;
+pub use takes::{LostTake, StoredTake, TakeStore, lost_takes, take_path};

@@ -16,7 +16,11 @@
 //! search for frames behind damage has a budget, and running out of it counts as damage, the answer that
 //! throws nothing away).
 
-use crate::format::{self, FileHeader, Frame, HEADER_BYTES, HeaderFault, frame_at, frame_extent, u32_at};
+use serde::Serialize;
+
+use crate::format::{
+    self, FileHeader, Frame, HEADER_BYTES, HEADER_CRC_AT, HeaderFault, frame_at, frame_extent, u32_at,
+};
 use crate::record::{Decoded, Record};
 
 /// Bytes that the search behind damage may run through the checksum, for each byte of the file.
@@ -24,18 +28,20 @@ const RESYNC_WORK: usize = 32;
 
 /// A record and its place.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Located {
+pub(crate) struct Located {
     pub offset: u64,
     /// Its whole length in the file.
     pub bytes: u32,
     pub content: Content,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(untagged)]
 pub enum Content {
     Known(Record),
     /// Sound, but of a kind or version that is newer than this reader and marked as one to pass over.
     Skipped {
+        #[serde(rename = "unknown_kind")]
         kind: u8,
         version: u8,
     },
@@ -43,7 +49,7 @@ pub enum Content {
 
 /// What comes after the last record that can be believed.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Tail {
+pub(crate) enum Tail {
     Clean,
     /// The remains of a last write that was never acknowledged; `bytes` of them, room not counted.
     Torn {
@@ -66,7 +72,7 @@ pub enum Tail {
 
 /// All that a file says.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Scan {
+pub(crate) struct Scan {
     pub header: FileHeader,
     pub records: Vec<Located>,
     /// Offset behind the last believed record, where the next is written.
@@ -149,7 +155,8 @@ impl<'a> Resync<'a> {
 
     /// Searches a whole file whose header is not believed.
     pub fn whole(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: HEADER_BYTES, expected: None, budget: bytes.len().saturating_mul(RESYNC_WORK) }
+        let expected = bytes.get(..HEADER_CRC_AT).map(|header| (HEADER_BYTES, crc32c::crc32c(header)));
+        Self { bytes, at: HEADER_BYTES, expected, budget: bytes.len().saturating_mul(RESYNC_WORK) }
     }
 
     /// Whether the search ended for want of budget, not of bytes.

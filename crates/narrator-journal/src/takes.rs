@@ -96,12 +96,6 @@ impl TakeStore {
         take_path(&self.root, key)
     }
 
-    /// The size of the take on disk.
-    pub fn size(&self, key: &ContentKey) -> Result<Option<u64>, JournalError> {
-        let path = self.path(key);
-        self.fs.size(&path).map_err(io_error("look for", &path))
-    }
-
     /// The bytes of a take.
     pub fn read(&self, key: &ContentKey) -> Result<Vec<u8>, JournalError> {
         let path = self.path(key);
@@ -146,19 +140,9 @@ impl TakeStore {
         Ok(takes.iter().map(|(_, flac)| stored(flac)).collect())
     }
 
-    /// Accepted takes that are missing or of another size; `deep` reads them all and compares hashes.
+    /// See [`lost_takes`].
     pub fn lost(&self, replay: &Replay, deep: bool) -> Result<Vec<LostTake>, JournalError> {
-        let mut lost = Vec::new();
-        for done in replay.done() {
-            let found = self.size(&done.key)?;
-            let whole = found == Some(done.bytes);
-            let altered = whole && deep && Digest::of(&self.read(&done.key)?) != done.audio;
-            if !whole || altered {
-                lost.push(LostTake { done: done.clone(), found, altered });
-            }
-        }
-        lost.sort_by_key(|lost| (lost.done.segment, lost.done.key));
-        Ok(lost)
+        lost_takes(self.fs.as_ref(), &self.root, replay, deep)
     }
 
     fn make_folders(&self, folders: &[u8]) -> Result<(), JournalError> {
@@ -223,6 +207,31 @@ impl TakeStore {
 /// Where below a folder of takes the take of this content lies.
 pub fn take_path(root: &Path, key: &ContentKey) -> PathBuf {
     root.join(shard_name(key.0[0])).join(format!("{key}.flac"))
+}
+
+/// Accepted takes that are missing below `root`, or of another size; `deep` reads them all and compares
+/// hashes. Touches nothing.
+pub fn lost_takes(
+    fs: &dyn FileSystem,
+    root: &Path,
+    replay: &Replay,
+    deep: bool,
+) -> Result<Vec<LostTake>, JournalError> {
+    let mut lost = Vec::new();
+    for done in replay.done() {
+        let path = take_path(root, &done.key);
+        let found = fs.size(&path).map_err(io_error("look for", &path))?;
+        let whole = found == Some(done.bytes);
+        let altered = whole && deep && {
+            let bytes = fs.read(&path).map_err(io_error("read", &path))?;
+            Digest::of(&bytes) != done.audio
+        };
+        if !whole || altered {
+            lost.push(LostTake { done: done.clone(), found, altered });
+        }
+    }
+    lost.sort_by_key(|lost| (lost.done.segment, lost.done.key));
+    Ok(lost)
 }
 
 fn stored(flac: &[u8]) -> StoredTake {
