@@ -1,0 +1,59 @@
+//! Rules that hold in every language: marks of plain-text typography and invisible characters.
+
+use narrator_core::BlockKind;
+
+use super::lexeme::Kind;
+use super::{Claim, Edit, View};
+
+/// Marks that show on the page, or do not, and that no voice can say.
+pub(crate) fn claim(view: &View<'_>, at: usize) -> Option<Claim> {
+    let lexeme = &view.lexemes[at];
+    match lexeme.kind {
+        Kind::Mark => match lexeme.text.chars().next()? {
+            '_' | '*' => Some(emphasis(view, at)),
+            c if is_invisible(c) => Some(Claim::new(1, "", "invisible")),
+            _ => None,
+        },
+        Kind::Space if lexeme.text != " " => Some(Claim::new(1, " ", "space")),
+        _ => None,
+    }
+}
+
+/// `_so_` and `*so*`, as plain-text books mark italics: the marks go, and part two words that only they
+/// parted.
+fn emphasis(view: &View<'_>, at: usize) -> Claim {
+    let mark = |lexeme: &&super::Lexeme<'_>| lexeme.text == "_" || lexeme.text == "*";
+    let count = view.lexemes[at..].iter().take_while(mark).count();
+    let is_word = |at: Option<usize>| {
+        at.and_then(|at| view.lexemes.get(at)).is_some_and(|it| matches!(it.kind, Kind::Word | Kind::Digits))
+    };
+    let inside = is_word(at.checked_sub(1)) && is_word(Some(at + count));
+    Claim::new(count, if inside { " " } else { "" }, "emphasis")
+}
+
+/// Soft hyphens, joiners between words, byte-order and direction marks, control characters.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{AD}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}'
+            | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
+}
+
+/// A full stop after a block that ends in a word: without it a voice does not fall, and a model may not
+/// stop. A line of verse runs on and gets a comma.
+pub(crate) fn final_stop(view: &View<'_>, language: &str) -> Option<Edit> {
+    let core = view
+        .text
+        .trim_end_matches(|c: char| matches!(c, '”' | '’' | '"' | '\'' | '»' | ')' | ']' | '_' | '*'));
+    if !core.chars().next_back().is_some_and(char::is_alphanumeric) {
+        return None;
+    }
+    let mark = match (view.kind, language) {
+        (BlockKind::Verse, "ja" | "zh" | "yue") => "、",
+        (BlockKind::Verse, _) => ",",
+        (_, "ja" | "zh" | "yue") => "。",
+        (_, "hi" | "bn" | "pa" | "mr") => "।",
+        _ => ".",
+    };
+    let end = view.text.len();
+    Some(Edit { range: end..end, spoken: mark.to_owned(), rule: "final-stop" })
+}

@@ -1,0 +1,137 @@
+//! The text of one block as it stands in the book: its speakable tokens, joined, with the way back.
+//!
+//! Tokens that the manuscript skips are left out, and so are tokens in which nothing can be pronounced
+//! and which say nothing about the phrasing either: rules, bullets, ornaments. What is left is what the
+//! segments of the block must say, word for word.
+
+use std::ops::Range;
+
+use narrator_core::Token;
+
+/// A dash or an ellipsis standing alone is worth its pause; what is longer is a rule or an ornament.
+const PAUSE_MARK_MAX_CHARS: usize = 4;
+/// Punctuation glued to a word is kept with it up to this length; beyond it is a drawn line.
+const GLUED_MARK_MAX_CHARS: usize = 8;
+/// Of several marks in a row only so many are kept, so that no pile of them can outgrow a segment.
+const MARKS_IN_A_ROW: usize = 2;
+
+/// A token of the block that is to be spoken.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct SourceToken {
+    /// Its index in the block's `tokens`.
+    pub(crate) index: usize,
+    /// Its bytes in [`Source::text`].
+    pub(crate) range: Range<usize>,
+}
+
+/// The block's speakable tokens, joined as they stand in the book.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Source {
+    pub(crate) text: String,
+    pub(crate) tokens: Vec<SourceToken>,
+}
+
+impl Source {
+    pub(crate) fn of(tokens: &[Token]) -> Self {
+        let keep = kept(tokens);
+        let mut text = String::new();
+        let mut out = Vec::new();
+        let mut space = false;
+        for (index, token) in tokens.iter().enumerate() {
+            space |= token.space_before;
+            if keep[index] {
+                if space && !text.is_empty() {
+                    text.push(' ');
+                }
+                let start = text.len();
+                text.push_str(&token.text);
+                out.push(SourceToken { index, range: start..text.len() });
+                space = false;
+            } else if token.skip.is_none() {
+                // An ornament between two words parts them even where no space is written.
+                space = true;
+            }
+        }
+        Self { text, tokens: out }
+    }
+
+    /// The token that holds byte `offset`, or the last one before it.
+    pub(crate) fn token_at(&self, offset: usize) -> usize {
+        self.tokens.partition_point(|token| token.range.start <= offset).saturating_sub(1)
+    }
+}
+
+/// Whether anything in `text` can be pronounced: a letter, an ideograph or a digit of any script.
+pub(crate) fn is_pronounceable(text: &str) -> bool {
+    text.chars().any(char::is_alphanumeric)
+}
+
+/// Symbols that a language's rules may put into words; they are left to the rules.
+fn is_speakable_symbol(c: char) -> bool {
+    "&%§©#+=@°$£€¥¢<>×÷±√∞".contains(c)
+}
+
+/// Punctuation that phrases a sentence even where it stands alone, as French sets it.
+fn is_phrasing_mark(text: &str) -> bool {
+    let is_mark = |c: char| "-–—―….,;:!?¿¡«»‹›“”„‘’\"'()[]、。，".contains(c);
+    text.chars().count() <= PAUSE_MARK_MAX_CHARS && text.chars().all(is_mark)
+}
+
+/// Which tokens take part in the block's text.
+fn kept(tokens: &[Token]) -> Vec<bool> {
+    let mut keep = vec![false; tokens.len()];
+    let mut marks = 0;
+    for (index, token) in tokens.iter().enumerate() {
+        if token.skip.is_some() {
+            continue;
+        }
+        if is_pronounceable(&token.text) {
+            marks = 0;
+            keep[index] = true;
+            continue;
+        }
+        let length = token.text.chars().count();
+        let glued_after = tokens.get(index + 1).is_some_and(|next| next.skip.is_none() && !next.space_before);
+        let glued_before = index > 0 && !token.space_before;
+        let worth = (1..=GLUED_MARK_MAX_CHARS).contains(&length)
+            && (glued_before
+                || glued_after
+                || (is_phrasing_mark(&token.text) && marks == 0)
+                || token.text.chars().all(is_speakable_symbol));
+        if worth && marks < MARKS_IN_A_ROW {
+            marks += 1;
+            keep[index] = true;
+        }
+    }
+    keep
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::tokens;
+
+    fn source(text: &str) -> String {
+        Source::of(&tokens(text)).text
+    }
+
+    #[test]
+    fn ornaments_leave_and_phrasing_stays() {
+        assert_eq!(source("one — two"), "one — two");
+        assert_eq!(source("* * *"), "");
+        assert_eq!(source("• First item"), "First item");
+        assert_eq!(source("one ********** two"), "one two");
+        assert_eq!(source("wait ... what"), "wait ... what");
+        assert_eq!(source("a ------------- b"), "a b");
+        assert_eq!(source("salt & pepper"), "salt & pepper");
+    }
+
+    #[test]
+    fn a_skipped_token_leaves_no_space_of_its_own() {
+        let mut with_note = tokens("word 1 , next");
+        with_note[1].skip = Some(narrator_core::SkipRule::NoteReference);
+        with_note[1].space_before = false;
+        with_note[2].space_before = false;
+        assert_eq!(Source::of(&with_note).text, "word, next");
+    }
+}
