@@ -5,10 +5,12 @@
 //! [`Synthesizer::step`] advances all of them, and what comes out goes to a [`SpeechSink`] row by row.
 //! A row never depends on its neighbours.
 //!
-//! Nothing here names a tensor library; the implementations live in `narrator-torch`.
+//! A model on disk is a folder with a [`Manifest`]. Nothing here names a tensor library; the implementations live in `narrator-torch`.
 
 mod error;
+mod manifest;
 mod speech;
 
 pub use error::{EngineError, EngineErrorKind};
+pub use manifest::{MANIFEST_FILE, Manifest, ManifestFile};
 pub use speech::{EngineInfo, RowId, SpeechRequest, SpeechSink, SpeechStats, Synthesizer, VoiceInfo};

@@ -1,5 +1,7 @@
 //! Text to speech.
 
+use serde::{Deserialize, Serialize};
+
 use crate::EngineError;
 
 /// A request's name while it is inside an engine, chosen by the caller.
@@ -24,9 +26,10 @@ pub struct SpeechRequest {
 }
 
 /// A voice that an engine offers.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct VoiceInfo {
     pub name: String,
+    /// BCP 47.
     pub language: String,
     pub description: String,
 }

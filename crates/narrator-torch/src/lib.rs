@@ -1,1 +1,20 @@
-//! See the workspace's DESIGN.
+//! The models, on libtorch: the only crate that names `tch`.
+//!
+//! The rest of the workspace asks for a model folder and gets a trait object of `narrator-engine`
+//! ([`load_synthesizer`]); which implementation that is, the folder's manifest says by name.
+//!
+//! What every module here keeps to:
+//! - only the `f_` functions of tch, which return errors; the others panic. `clippy.toml` bans the common
+//!   ones, and a shape that a damaged file can produce is an error, not a panic;
+//! - one OS thread owns a model; everything runs under `no_grad`, whose state is per thread;
+//! - weights are read from memory-mapped safetensors by name, with their shape checked ([`weights`]);
+//! - an error of libtorch has no kind of its own, so [`error`] reads its text, in one place.
+
+mod error;
+mod manner;
+mod registry;
+mod starter;
+mod weights;
+
+pub use manner::{Device, LoadOptions, Precision};
+pub use registry::{ENGINES, load_synthesizer};

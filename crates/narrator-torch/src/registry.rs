@@ -1,0 +1,31 @@
+//! Engines by name: a model folder's manifest names one, and this is where the name becomes a model.
+
+use std::path::Path;
+
+use narrator_engine::{EngineError, Manifest, Synthesizer};
+
+use crate::error::bad_model;
+use crate::manner::LoadOptions;
+use crate::starter;
+
+/// Names of the engines in this build, as a manifest writes them.
+pub const ENGINES: [&str; 1] = [starter::ENGINE];
+
+/// Loads the model in `model_dir`. `progress` hears of bytes done and bytes in all, often enough to tell a
+/// slow load from a stalled one.
+pub fn load_synthesizer(
+    model_dir: &Path,
+    options: &LoadOptions,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Box<dyn Synthesizer>, EngineError> {
+    let manifest = Manifest::read(model_dir)?;
+    match manifest.engine.as_str() {
+        starter::ENGINE => Ok(Box::new(starter::load(model_dir, &manifest, options, progress)?)),
+        other => Err(bad_model(format!(
+            "model `{}` in {} needs the engine `{other}`, and this build has {}",
+            manifest.name,
+            model_dir.display(),
+            ENGINES.join(", ")
+        ))),
+    }
+}

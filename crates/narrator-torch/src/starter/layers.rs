@@ -1,0 +1,229 @@
+//! The building blocks that the voice's networks share. Activations are `[time, channels]`, contiguous, and
+//! stay so from the embedding to the spectra: nothing is ever transposed.
+
+use narrator_engine::EngineError;
+use tch::{Kind, TchError, Tensor};
+
+use crate::error::Doing;
+use crate::weights::Names;
+
+/// What an operation on tensors gives.
+pub(super) type Fallible<T = Tensor> = Result<T, TchError>;
+
+/// Of every layer norm of the voice.
+const EPSILON: f64 = 1e-5;
+
+/// An int8 matrix whose input is rounded to 8 bits, with one scale and one zero point for the whole input:
+/// ONNX's DynamicQuantizeLinear and MatMulInteger. The products are summed as integers, so the result does
+/// not depend on how a processor orders them.
+pub(super) struct QuantisedLinear {
+    /// `[in, out]`.
+    weight: Tensor,
+    scale: f32,
+    bias: Tensor,
+    /// Sums of the weight's columns, times its scale: what a shift of the input by one adds.
+    shift: Tensor,
+}
+
+impl QuantisedLinear {
+    pub(super) fn load(
+        names: &Names<'_>,
+        name: &str,
+        inputs: i64,
+        outputs: i64,
+    ) -> Result<Self, EngineError> {
+        let weight = names.take(&format!("{name}.weight"), &[inputs, outputs])?;
+        let scale = names.take(&format!("{name}.scale"), &[])?;
+        let bias = names.take(&format!("{name}.bias"), &[outputs])?;
+        Self::new(weight, &scale, bias).doing("preparing an int8 matrix")
+    }
+
+    fn new(weight: Tensor, scale: &Tensor, bias: Tensor) -> Fallible<Self> {
+        let scale = scale.f_double_value(&[])? as f32;
+        let sums = weight.f_sum_dim_intlist(&[0i64][..], false, Kind::Float)?;
+        Ok(Self { weight, scale, bias, shift: sums.f_mul_scalar(f64::from(scale))? })
+    }
+
+    pub(super) fn forward(&self, input: &Tensor) -> Fallible {
+        let (least, greatest) = input.f_aminmax(None, false)?;
+        let rounding = Rounding::of(least.f_double_value(&[])? as f32, greatest.f_double_value(&[])? as f32);
+        let products = rounding.apply(input)?.f_internal_int_mm(&self.weight)?.f_to_kind(Kind::Float)?;
+        let scale = rounding.scale * self.scale;
+        let offset = f64::from(rounding.scale) * f64::from(128.0 - rounding.zero_point);
+        let bias = self.bias.f_add(&self.shift.f_mul_scalar(offset)?)?;
+        bias.f_addcmul(&products, &Tensor::f_from_slice(&[scale])?)
+    }
+}
+
+/// The map from real numbers to unsigned bytes that ONNX's DynamicQuantizeLinear chooses.
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Rounding {
+    scale: f32,
+    zero_point: f32,
+}
+
+impl Rounding {
+    /// For numbers between `least` and `greatest`; zero is always among the numbers that are kept exactly.
+    fn of(least: f32, greatest: f32) -> Self {
+        let (least, greatest) = (least.min(0.0), greatest.max(0.0));
+        let scale = if greatest > least { (greatest - least) / 255.0 } else { 1.0 };
+        let zero_point = (-least / scale).clamp(0.0, 255.0).round_ties_even();
+        Self { scale, zero_point }
+    }
+
+    /// The bytes less 128, since libtorch multiplies signed ones.
+    fn apply(self, input: &Tensor) -> Fallible {
+        let mut bytes = input.f_div_scalar(f64::from(self.scale))?;
+        let mut bytes = bytes.f_round_()?;
+        let mut bytes = bytes.f_add_scalar_(f64::from(self.zero_point - 128.0))?;
+        bytes.f_clamp_(-128.0, 127.0)?.f_to_kind(Kind::Int8)
+    }
+}
+
+/// Normalisation over the channels.
+pub(super) struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+    channels: i64,
+}
+
+impl LayerNorm {
+    pub(super) fn load(names: &Names<'_>, name: &str, channels: i64) -> Result<Self, EngineError> {
+        Ok(Self {
+            weight: names.take(&format!("{name}.weight"), &[channels])?,
+            bias: names.take(&format!("{name}.bias"), &[channels])?,
+            channels,
+        })
+    }
+
+    pub(super) fn forward(&self, input: &Tensor) -> Fallible {
+        input.f_layer_norm([self.channels], Some(&self.weight), Some(&self.bias), EPSILON, false)
+    }
+}
+
+/// A convolution over time with "same" padding.
+pub(super) struct Conv {
+    /// `[out, in / groups, 1, kernel]`: two-dimensional, because only those take channels last.
+    weight: Tensor,
+    bias: Tensor,
+    dilation: i64,
+    groups: i64,
+    padding: i64,
+}
+
+/// A convolution's sizes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ConvShape {
+    pub(super) inputs: i64,
+    pub(super) outputs: i64,
+    pub(super) kernel: i64,
+    pub(super) dilation: i64,
+    pub(super) groups: i64,
+}
+
+impl ConvShape {
+    pub(super) fn dense(inputs: i64, outputs: i64, kernel: i64) -> Self {
+        Self { inputs, outputs, kernel, dilation: 1, groups: 1 }
+    }
+
+    pub(super) fn depthwise(channels: i64, kernel: i64, dilation: i64) -> Self {
+        Self { inputs: channels, outputs: channels, kernel, dilation, groups: channels }
+    }
+}
+
+impl Conv {
+    pub(super) fn load(names: &Names<'_>, name: &str, shape: ConvShape) -> Result<Self, EngineError> {
+        let ConvShape { inputs, outputs, kernel, dilation, groups } = shape;
+        let weight = names
+            .take(&format!("{name}.weight"), &[outputs, inputs / groups, kernel])?
+            .f_unsqueeze(2)
+            .doing("preparing a convolution")?;
+        Ok(Self {
+            weight,
+            bias: names.take(&format!("{name}.bias"), &[outputs])?,
+            dilation,
+            groups,
+            padding: (kernel - 1) / 2 * dilation,
+        })
+    }
+
+    pub(super) fn forward(&self, input: &Tensor) -> Fallible {
+        let as_image = input.f_unsqueeze(0)?.f_unsqueeze(0)?.f_permute([0, 3, 1, 2])?;
+        let output = as_image.f_conv2d(
+            &self.weight,
+            Some(&self.bias),
+            [1, 1],
+            [0, self.padding],
+            [1, self.dilation],
+            self.groups,
+        )?;
+        output.f_permute([0, 2, 3, 1])?.f_squeeze_dim(0)?.f_squeeze_dim(0)?.f_contiguous()
+    }
+}
+
+/// A depthwise convolution, then a two-layer perceptron, added to the input: ConvNeXt's block.
+pub(super) struct ConvBlock {
+    depthwise: Conv,
+    norm: LayerNorm,
+    up: QuantisedLinear,
+    down: QuantisedLinear,
+    gamma: Tensor,
+}
+
+impl ConvBlock {
+    pub(super) fn load(
+        names: &Names<'_>,
+        name: &str,
+        (channels, hidden): (i64, i64),
+        (kernel, dilation): (i64, i64),
+    ) -> Result<Self, EngineError> {
+        let depthwise = ConvShape::depthwise(channels, kernel, dilation);
+        Ok(Self {
+            depthwise: Conv::load(names, &format!("{name}.depthwise"), depthwise)?,
+            norm: LayerNorm::load(names, &format!("{name}.norm"), channels)?,
+            up: QuantisedLinear::load(names, &format!("{name}.up"), channels, hidden)?,
+            down: QuantisedLinear::load(names, &format!("{name}.down"), hidden, channels)?,
+            gamma: names.take(&format!("{name}.gamma"), &[channels])?,
+        })
+    }
+
+    pub(super) fn forward(&self, input: &Tensor) -> Fallible {
+        let mixed = self.norm.forward(&self.depthwise.forward(input)?)?;
+        let mut hidden = self.up.forward(&mixed)?;
+        let output = self.down.forward(&hidden.f_gelu_("none")?)?;
+        input.f_addcmul(&self.gamma, &output)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_keeps_zero_and_reaches_both_ends() {
+        let rounding = Rounding::of(-1.0, 3.0);
+        assert_eq!(rounding, Rounding { scale: 4.0 / 255.0, zero_point: 64.0 });
+        assert_eq!(Rounding::of(0.5, 2.0).zero_point, 0.0);
+        assert_eq!(Rounding::of(-2.0, -0.5).zero_point, 255.0);
+        assert_eq!(Rounding::of(0.0, 0.0), Rounding { scale: 1.0, zero_point: 0.0 });
+        let bytes = rounding.apply(&Tensor::from_slice(&[-1.0f32, 0.0, 3.0])).expect("bytes");
+        assert_eq!(Vec::<i8>::try_from(&bytes).expect("values"), [-128, -64, 127]);
+    }
+
+    #[test]
+    fn a_quantised_product_is_the_product_of_what_the_bytes_stand_for() {
+        let weight = Tensor::from_slice(&[1i8, -2, 3, 4, -5, 6]).view([3, 2]);
+        let layer = QuantisedLinear::new(
+            weight.shallow_clone(),
+            &Tensor::from(0.5f32),
+            Tensor::from_slice(&[10.0f32, 20.0]),
+        )
+        .expect("a layer");
+        // 0, 1 and 255 steps of 1/255 are kept exactly.
+        let input = Tensor::from_slice(&[0.0f32, 1.0, 1.0 / 255.0]).view([1, 3]);
+        let expected =
+            input.matmul(&(weight.to_kind(Kind::Float) * 0.5)) + Tensor::from_slice(&[10.0f32, 20.0]);
+        let found = layer.forward(&input).expect("a product");
+        assert!((found - expected).abs().max().double_value(&[]) < 1e-5);
+    }
+}

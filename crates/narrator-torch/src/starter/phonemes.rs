@@ -1,0 +1,167 @@
+//! English text to phonemes: the crate misaki-rs, with the voice's own spelling network for words that its
+//! lexicons lack.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use misaki_rs::fallback::FallbackError;
+use misaki_rs::{Fallback, G2P, Language};
+use narrator_engine::EngineError;
+
+use super::spelling::Spelling;
+use crate::error::kind_of_torch_error;
+
+/// Stands at both ends of what the voice is given.
+const PAD: i64 = 0;
+
+pub(super) struct Phonemiser {
+    g2p: G2P,
+    ids: HashMap<char, i64>,
+}
+
+impl Phonemiser {
+    pub(super) fn new(spelling: Spelling, ids: HashMap<char, i64>) -> Self {
+        let unknown = UnknownWords { spelling: Mutex::new(spelling), read: Mutex::default() };
+        let mut g2p = G2P::with_fallback(Language::EnglishUS, Some(Box::new(unknown)));
+        // What nothing can read must not become a phoneme of its own.
+        g2p.unk = String::new();
+        Self { g2p, ids }
+    }
+
+    /// Phonemes of a sentence, in misaki's alphabet; empty when it has nothing to say.
+    pub(super) fn phonemes(&self, sentence: &str) -> Result<String, EngineError> {
+        let (phonemes, _) = self.g2p.g2p(sentence).map_err(|error| {
+            let text = error.to_string();
+            EngineError::new(kind_of_torch_error(&text), format!("cannot read `{sentence}`: {text}"))
+        })?;
+        let known = phonemes.chars().filter(|phoneme| self.ids.contains_key(phoneme));
+        Ok(known.collect::<String>().trim().to_owned())
+    }
+
+    /// Ids for the voice, padded.
+    pub(super) fn ids(&self, phonemes: &str) -> Vec<i64> {
+        let inner = phonemes.chars().filter_map(|phoneme| self.ids.get(&phoneme).copied());
+        std::iter::once(PAD).chain(inner).chain(std::iter::once(PAD)).collect()
+    }
+}
+
+/// Whether a phoneme string has something to hear, beyond marks and stress.
+pub(super) fn is_audible(phonemes: &str) -> bool {
+    phonemes.chars().any(char::is_alphabetic)
+}
+
+/// Reads what the lexicons lack. A book says its invented names often, so readings are kept.
+struct UnknownWords {
+    spelling: Mutex<Spelling>,
+    read: Mutex<HashMap<String, String>>,
+}
+
+impl Fallback for UnknownWords {
+    fn phonemize(&self, word: &str) -> Result<String, FallbackError> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = read.get(word) {
+            return Ok(known.clone());
+        }
+        let spelling = self.spelling.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut phonemes = Vec::new();
+        for piece in pieces(word) {
+            let reading = match piece {
+                Piece::Letters(letters) => spelling.phonemes(letters).map_err(|error| {
+                    FallbackError::Espeak { word: word.to_owned(), error: error.to_string() }
+                })?,
+                Piece::Sign(sign) => reading_of(sign).to_owned(),
+            };
+            if !reading.is_empty() {
+                phonemes.push(reading);
+            }
+        }
+        let phonemes = phonemes.join(" ");
+        if !is_audible(&phonemes) && word.chars().any(char::is_alphanumeric) {
+            tracing::warn!(word, "word_without_a_reading");
+        }
+        read.insert(word.to_owned(), phonemes.clone());
+        Ok(phonemes)
+    }
+}
+
+/// A part of a word that is read in one way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Piece<'a> {
+    /// Letters, with apostrophes between them.
+    Letters(&'a str),
+    /// A digit or a symbol.
+    Sign(char),
+}
+
+fn pieces(word: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let mut rest = word;
+    while let Some(first) = rest.chars().next() {
+        let length = if first.is_alphabetic() { letters_at(rest) } else { first.len_utf8() };
+        let (piece, behind) = rest.split_at(length);
+        pieces.push(if first.is_alphabetic() { Piece::Letters(piece) } else { Piece::Sign(first) });
+        rest = behind;
+    }
+    pieces
+}
+
+/// Length of the letters that `text` begins with; an apostrophe belongs to them if a letter follows it.
+fn letters_at(text: &str) -> usize {
+    let mut letters = text.char_indices().peekable();
+    while let Some((at, letter)) = letters.next() {
+        let goes_on = match letter {
+            '\'' | '’' => letters.peek().is_some_and(|(_, next)| next.is_alphabetic()),
+            other => other.is_alphabetic(),
+        };
+        if !goes_on {
+            return at;
+        }
+    }
+    text.len()
+}
+
+/// A sign inside an unknown word, as in `R2D2`. What ornaments a page (`*`, `|`, `~`) is not spoken.
+fn reading_of(sign: char) -> &'static str {
+    match sign {
+        '0' => "zˈɪɹO",
+        '1' => "wˈʌn",
+        '2' => "tˈu",
+        '3' => "θɹˈi",
+        '4' => "fˈɔɹ",
+        '5' => "fˈIv",
+        '6' => "sˈɪks",
+        '7' => "sˈɛvən",
+        '8' => "ˈAt",
+        '9' => "nˈIn",
+        '&' => "ænd",
+        '+' => "plˈʌs",
+        '=' => "ˈikwᵊlz",
+        '@' => "æt",
+        '%' => "pəɹsˈɛnt",
+        '/' => "slˈæʃ",
+        '#' => "nˈʌmbəɹ",
+        '—' => "—",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_falls_into_letters_and_signs() {
+        use Piece::{Letters, Sign};
+        assert_eq!(pieces("R2D2"), [Letters("R"), Sign('2'), Letters("D"), Sign('2')]);
+        assert_eq!(pieces("O’Brien's-"), [Letters("O’Brien's"), Sign('-')]);
+        assert_eq!(pieces("dogs'"), [Letters("dogs"), Sign('\'')]);
+        assert!(pieces("").is_empty());
+    }
+
+    #[test]
+    fn marks_alone_are_not_audible() {
+        assert!(!is_audible("…—. “”"));
+        assert!(!is_audible("ˈ"));
+        assert!(is_audible("jˈɛs."));
+    }
+}

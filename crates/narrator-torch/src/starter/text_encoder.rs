@@ -1,0 +1,98 @@
+//! Phoneme ids to one vector each: an embedding, two convolution blocks, then one transformer layer applied
+//! several times over. The acoustic and the prosody network each have one of their own.
+
+use narrator_engine::EngineError;
+use tch::Tensor;
+
+use super::layers::{ConvBlock, Fallible, LayerNorm, QuantisedLinear};
+use crate::weights::Names;
+
+/// Rows of the embedding: ids are below this.
+pub(super) const SYMBOLS: i64 = 178;
+
+const CONV_BLOCKS: usize = 2;
+const HEADS: i64 = 2;
+
+pub(super) struct TextEncoder {
+    embedding: Tensor,
+    convs: Vec<ConvBlock>,
+    layer: TransformerLayer,
+    /// Times that the one layer is applied.
+    rounds: usize,
+    norm: LayerNorm,
+}
+
+impl TextEncoder {
+    pub(super) fn load(
+        names: &Names<'_>,
+        name: &str,
+        channels: i64,
+        rounds: usize,
+    ) -> Result<Self, EngineError> {
+        let convs = (0..CONV_BLOCKS)
+            .map(|block| {
+                ConvBlock::load(names, &format!("{name}.convs.{block}"), (channels, 2 * channels), (5, 1))
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            embedding: names.take(&format!("{name}.embedding"), &[SYMBOLS, channels])?,
+            convs,
+            layer: TransformerLayer::load(names, &format!("{name}.attn"), channels)?,
+            rounds,
+            norm: LayerNorm::load(names, &format!("{name}.norm"), channels)?,
+        })
+    }
+
+    /// `ids` is `[length]`; the result is `[length, channels]`.
+    pub(super) fn forward(&self, ids: &Tensor) -> Fallible {
+        let mut hidden = self.embedding.f_index_select(0, ids)?;
+        for conv in &self.convs {
+            hidden = conv.forward(&hidden)?;
+        }
+        for _ in 0..self.rounds {
+            hidden = self.layer.forward(&hidden)?;
+        }
+        self.norm.forward(&hidden)
+    }
+}
+
+/// Self-attention and a perceptron, each behind a norm and added to its input.
+struct TransformerLayer {
+    norm1: LayerNorm,
+    qkv: QuantisedLinear,
+    out: QuantisedLinear,
+    norm2: LayerNorm,
+    up: QuantisedLinear,
+    down: QuantisedLinear,
+}
+
+impl TransformerLayer {
+    fn load(names: &Names<'_>, name: &str, channels: i64) -> Result<Self, EngineError> {
+        Ok(Self {
+            norm1: LayerNorm::load(names, &format!("{name}.norm1"), channels)?,
+            qkv: QuantisedLinear::load(names, &format!("{name}.qkv"), channels, 3 * channels)?,
+            out: QuantisedLinear::load(names, &format!("{name}.out"), channels, channels)?,
+            norm2: LayerNorm::load(names, &format!("{name}.norm2"), channels)?,
+            up: QuantisedLinear::load(names, &format!("{name}.up"), channels, 2 * channels)?,
+            down: QuantisedLinear::load(names, &format!("{name}.down"), 2 * channels, channels)?,
+        })
+    }
+
+    fn forward(&self, input: &Tensor) -> Fallible {
+        let qkv = self.qkv.forward(&self.norm1.forward(input)?)?;
+        let attended = input.f_add(&self.out.forward(&attend(&qkv, HEADS)?)?)?;
+        let mut hidden = self.up.forward(&self.norm2.forward(&attended)?)?;
+        attended.f_add(&self.down.forward(&hidden.f_gelu_("none")?)?)
+    }
+}
+
+/// Softmax attention of every position to all. `qkv` is `[length, 3 * channels]`: queries, keys, values.
+pub(super) fn attend(qkv: &Tensor, heads: i64) -> Fallible {
+    let [length, width] = qkv.size()[..] else { return qkv.f_view([0, 0]) };
+    let channels = width / 3;
+    let part = qkv.f_view([length, 3, heads, channels / heads])?.f_permute([1, 2, 0, 3])?.f_contiguous()?;
+    let (query, key, value) = (part.f_select(0, 0)?, part.f_select(0, 1)?, part.f_select(0, 2)?);
+    let scale = ((channels / heads) as f64).sqrt();
+    let weights = query.f_matmul(&key.f_transpose(1, 2)?)?.f_div_scalar_(scale)?.f_softmax(-1, None)?;
+    weights.f_matmul(&value)?.f_permute([1, 0, 2])?.f_reshape([length, channels])
+}
