@@ -1,0 +1,259 @@
+//! What the pool tells: every decision is one event, with stable names and fields.
+//!
+//! The same value feeds the JSON log, the progress display and the tests. `event` names it; `run` and
+//! `elapsed_ms` are on every one. A field's name means the same everywhere.
+
+use std::sync::Arc;
+
+use narrator_core::{Fault, Incarnation, SegmentId, SlotId};
+use serde::{Serialize, Serializer};
+
+/// One decision or observation.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct PoolEvent {
+    #[serde(serialize_with = "as_text")]
+    pub run: Arc<str>,
+    /// Since the start of the run, on the clock that decisions are made on.
+    pub elapsed_ms: u64,
+    #[serde(flatten)]
+    pub what: What,
+}
+
+fn as_text<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
+}
+
+/// How far a stopping worker has been pushed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rung {
+    /// A message on the pipe.
+    Asked,
+    /// SIGABRT to the group; on systems without it, nothing.
+    Aborted,
+    /// SIGKILL to the group.
+    Killed,
+}
+
+/// Who is meant to notice: by what an operator has to do.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    Debug,
+    Info,
+    /// Something went wrong and was dealt with.
+    Warn,
+    /// Work is at risk, or a person is needed.
+    Error,
+}
+
+/// The kinds of events.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum What {
+    PoolStarted {
+        slots: u16,
+    },
+    WorkerStarting {
+        slot: SlotId,
+        incarnation: Incarnation,
+        device: String,
+    },
+    WorkerSpawned {
+        slot: SlotId,
+        incarnation: Incarnation,
+        pid: u32,
+    },
+    WorkerConnected {
+        slot: SlotId,
+        incarnation: Incarnation,
+    },
+    WorkerLoading {
+        slot: SlotId,
+        incarnation: Incarnation,
+        done: u64,
+        total: u64,
+        stage: String,
+    },
+    WorkerReady {
+        slot: SlotId,
+        incarnation: Incarnation,
+        rows: u32,
+        sample_rate: u32,
+        load_ms: u64,
+    },
+    /// Something went wrong with a worker or a segment in its hands.
+    FaultSeen {
+        slot: SlotId,
+        incarnation: Incarnation,
+        fault: Fault,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        segment: Option<SegmentId>,
+        detail: String,
+    },
+    WorkerStopping {
+        slot: SlotId,
+        incarnation: Incarnation,
+        rung: Rung,
+    },
+    WorkerExited {
+        slot: SlotId,
+        incarnation: Incarnation,
+        status: String,
+        expected: bool,
+    },
+    /// Asked to finish what it holds and leave; another takes its place.
+    WorkerRecycled {
+        slot: SlotId,
+        incarnation: Incarnation,
+        why: String,
+    },
+    SlotBackoff {
+        slot: SlotId,
+        delay_ms: u64,
+        strikes: u32,
+    },
+    SlotParked {
+        slot: SlotId,
+        fault: Fault,
+        why: String,
+    },
+    /// Waits for a device: another load, or memory.
+    SlotWaiting {
+        slot: SlotId,
+        device: String,
+    },
+    DeviceWedged {
+        device: String,
+        why: String,
+    },
+    RowsShrunk {
+        slot: SlotId,
+        rows: u32,
+    },
+    RowsGrown {
+        slot: SlotId,
+        rows: u32,
+    },
+    SegmentDispatched {
+        slot: SlotId,
+        incarnation: Incarnation,
+        segment: SegmentId,
+        attempt: u32,
+        alone: bool,
+    },
+    /// Its audio is here, and not yet durable.
+    SegmentSpoken {
+        slot: SlotId,
+        incarnation: Incarnation,
+        segment: SegmentId,
+        attempt: u32,
+        audio_ms: u64,
+        compute_ms: u64,
+        wall_ms: u64,
+    },
+    SegmentDone {
+        segment: SegmentId,
+        attempt: u32,
+        audio_ms: u64,
+        compute_ms: u64,
+    },
+    /// Goes back to the queue. `charged` says whether the try counts against it.
+    SegmentRetried {
+        segment: SegmentId,
+        attempt: u32,
+        incarnation: Incarnation,
+        fault: Fault,
+        charged: bool,
+        alone: bool,
+    },
+    SegmentQuarantined {
+        segment: SegmentId,
+        fault: Fault,
+        tries: u32,
+        why: String,
+    },
+    /// An answer that nobody waits for: late, or a second one.
+    AnswerDropped {
+        slot: SlotId,
+        incarnation: Incarnation,
+        answer: &'static str,
+    },
+    DispatchPaused {
+        fault: Fault,
+        detail: String,
+        held_bytes: u64,
+    },
+    DispatchResumed {
+        waited_ms: u64,
+    },
+    /// The orchestrator itself did not run for a while; no worker is judged by it.
+    ClockGap {
+        absent_ms: u64,
+    },
+    Draining {
+        why: String,
+        running: u32,
+    },
+    StoppingNow {
+        why: String,
+    },
+    PoolStopped {
+        stopped: &'static str,
+        done: u64,
+        quarantined: u64,
+        left: u64,
+        restarts: u64,
+        late: u64,
+    },
+}
+
+impl What {
+    /// How loud it is.
+    pub fn level(&self) -> Level {
+        match self {
+            Self::SegmentDispatched { .. }
+            | Self::SegmentSpoken { .. }
+            | Self::SegmentDone { .. }
+            | Self::WorkerLoading { .. }
+            | Self::WorkerConnected { .. }
+            | Self::WorkerSpawned { .. } => Level::Debug,
+            Self::PoolStarted { .. }
+            | Self::WorkerStarting { .. }
+            | Self::WorkerReady { .. }
+            | Self::WorkerStopping { rung: Rung::Asked, .. }
+            | Self::WorkerExited { .. }
+            | Self::WorkerRecycled { .. }
+            | Self::SlotWaiting { .. }
+            | Self::RowsGrown { .. }
+            | Self::DispatchResumed { .. }
+            | Self::ClockGap { .. }
+            | Self::Draining { .. }
+            | Self::StoppingNow { .. }
+            | Self::PoolStopped { .. } => Level::Info,
+            Self::WorkerStopping { .. }
+            | Self::FaultSeen { .. }
+            | Self::SlotBackoff { .. }
+            | Self::RowsShrunk { .. }
+            | Self::SegmentRetried { .. }
+            | Self::AnswerDropped { .. } => Level::Warn,
+            Self::SlotParked { .. }
+            | Self::DeviceWedged { .. }
+            | Self::SegmentQuarantined { .. }
+            | Self::DispatchPaused { .. } => Level::Error,
+        }
+    }
+
+    /// The segment that it is about, for filters.
+    pub fn segment(&self) -> Option<SegmentId> {
+        match self {
+            Self::SegmentDispatched { segment, .. }
+            | Self::SegmentSpoken { segment, .. }
+            | Self::SegmentDone { segment, .. }
+            | Self::SegmentRetried { segment, .. }
+            | Self::SegmentQuarantined { segment, .. } => Some(*segment),
+            Self::FaultSeen { segment, .. } => *segment,
+            _ => None,
+        }
+    }
+}

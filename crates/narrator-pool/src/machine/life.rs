@@ -1,0 +1,410 @@
+//! The life of a worker: admitted, born, greeted, loaded, lost, buried.
+
+use narrator_core::{Fault, Incarnation, SegmentId};
+use narrator_proto::{LoadProgress, LoadStage};
+
+use super::messages::{Action, Exit, Ticket};
+use super::run::{Machine, Phase};
+use super::slot::{State, Then};
+use crate::event::{Rung, What};
+use crate::rules::admission::Admission;
+use crate::rules::backoff::Restart;
+use crate::rules::blame::{Judgement, Loss};
+
+/// The exit code by which a worker says that its settings cannot work (`EX_CONFIG`).
+const EXIT_CONFIG: i32 = 78;
+
+/// Who is charged when a worker is lost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Charge {
+    /// Whatever was in the engine.
+    Accepted,
+    /// This one.
+    Only(Ticket),
+    Nobody,
+}
+
+impl Machine {
+    /// Starts workers where there is work, a free slot and room.
+    pub(super) fn staff(&mut self) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        let demand = if self.desk.exhausted { self.desk.unspoken() } else { self.slots.len() };
+        let mut living = self
+            .slots
+            .iter()
+            .filter(|slot| slot.is_alive() && !matches!(slot.state, State::Stopping { .. }))
+            .count();
+        for index in 0..self.slots.len() {
+            let due = match self.slots[index].state {
+                State::Idle => true,
+                State::Backoff { until } => self.now >= until,
+                _ => false,
+            };
+            if due && living < demand && self.admit(index) {
+                self.spawn(index);
+                living += 1;
+            }
+        }
+    }
+
+    fn admit(&mut self, index: usize) -> bool {
+        let at = self.slots[index].device;
+        let loading = self.slots.iter().filter(|slot| slot.device == at && slot.is_loading()).count();
+        let device = &self.devices[at];
+        let mut admission = device.admit(loading, self.settings.device_margin_bytes);
+        if self.can_look && device.is_accelerator() && device.need_bytes.is_some() && !device.wedged {
+            // What was free a while ago says nothing: look, and start with the answer.
+            let fresh = self.looked[at].is_some_and(|at| self.now.saturating_sub(at) <= self.settings.tick);
+            if !fresh {
+                admission = Admission::Later;
+                self.look(at);
+            }
+        }
+        match admission {
+            Admission::Now => true,
+            Admission::Later => {
+                let slot = &mut self.slots[index];
+                if !std::mem::replace(&mut slot.waiting_told, true) {
+                    let (slot, device) = (slot.id, self.devices[at].name.clone());
+                    self.tell(What::SlotWaiting { slot, device });
+                }
+                false
+            }
+            Admission::Never => {
+                self.slots[index].state = State::Wedged;
+                false
+            }
+        }
+    }
+
+    fn spawn(&mut self, index: usize) {
+        let incarnation = self.next_incarnation();
+        self.counters.spawned += 1;
+        let device = self.devices[self.slots[index].device].name.clone();
+        let slot = &mut self.slots[index];
+        slot.begin(incarnation, self.now);
+        let slot = slot.id;
+        self.tell(What::WorkerStarting { slot, incarnation, device: device.clone() });
+        self.act(Action::Spawn { slot, incarnation, device });
+    }
+
+    pub(super) fn on_spawned(&mut self, incarnation: Incarnation, pid: u32) {
+        if let Some(index) = self.slot_of(incarnation) {
+            let slot = self.slots[index].id;
+            self.tell(What::WorkerSpawned { slot, incarnation, pid });
+        }
+    }
+
+    /// No process came to be, so that there is none to wait for.
+    pub(super) fn on_spawn_failed(&mut self, incarnation: Incarnation, detail: String) {
+        let Some(index) = self.slot_of(incarnation) else { return };
+        match self.slots[index].state {
+            State::Spawning { .. } => self.fault_seen(index, Fault::SpawnFailed, None, detail),
+            // Given up, or told to end, before it was born.
+            State::Stopping { .. } => {}
+            _ => return,
+        }
+        self.bury(index);
+    }
+
+    pub(super) fn on_connected(&mut self, incarnation: Incarnation) {
+        let Some(index) = self.slot_of(incarnation) else { return };
+        let slot = &mut self.slots[index];
+        slot.heard = self.now;
+        if matches!(slot.state, State::Spawning { .. }) {
+            slot.state = State::Loading { moved: self.now, done: 0 };
+            let (slot, device) = (slot.id, self.devices[slot.device].name.clone());
+            self.tell(What::WorkerConnected { slot, incarnation });
+            self.act(Action::Load { incarnation, device });
+        }
+    }
+
+    pub(super) fn on_refused(&mut self, incarnation: Incarnation, detail: String) {
+        if let Some(index) = self.slot_of(incarnation) {
+            self.lose_worker(index, Fault::HandshakeRefused, detail, Charge::Nobody, Rung::Aborted);
+        }
+    }
+
+    pub(super) fn on_loading(&mut self, incarnation: Incarnation, progress: LoadProgress) {
+        let Some(index) = self.slot_of(incarnation) else { return };
+        let slot = &mut self.slots[index];
+        slot.heard = self.now;
+        let LoadProgress { stage, done, total } = progress;
+        // The stages count apart: the second one's counter starts anew, above the first one's end.
+        let counter = done.saturating_add(if stage == LoadStage::WarmUp { 1 << 62 } else { 0 });
+        if let State::Loading { done: before, .. } = slot.state
+            && counter > before
+        {
+            slot.state = State::Loading { moved: self.now, done: counter };
+            let stage = match stage {
+                LoadStage::Weights => "weights",
+                LoadStage::WarmUp => "warm_up",
+            };
+            let slot = slot.id;
+            self.tell(What::WorkerLoading { slot, incarnation, done, total, stage: stage.to_owned() });
+        }
+    }
+
+    pub(super) fn on_ready(
+        &mut self,
+        incarnation: Incarnation,
+        rows: u32,
+        sample_rate: u32,
+        load_ms: u64,
+        peak_device_bytes: u64,
+    ) {
+        let Some(index) = self.slot_of(incarnation) else { return };
+        let slot = &mut self.slots[index];
+        slot.heard = self.now;
+        match slot.state {
+            State::Loading { .. } => {}
+            State::Stopping { .. } => return,
+            _ => {
+                let detail = "ready out of turn".to_owned();
+                return self.on_garbage(incarnation, detail);
+            }
+        }
+        slot.state = State::Ready;
+        slot.ready_since = self.now;
+        slot.sample_rate = sample_rate;
+        slot.limit.announce(rows);
+        let (limit, reduced, device) = (slot.limit.limit(), slot.limit.is_reduced(), slot.device);
+        let id = slot.id;
+        self.devices[device].learn_need(peak_device_bytes);
+        self.tell(What::WorkerReady { slot: id, incarnation, rows: limit, sample_rate, load_ms });
+        if reduced {
+            self.act(Action::SetRows { incarnation, rows: limit });
+        }
+    }
+
+    pub(super) fn on_fatal(&mut self, incarnation: Incarnation, fault: Fault, detail: String) {
+        let Some(index) = self.slot_of(incarnation) else { return };
+        self.slots[index].heard = self.now;
+        // It ends by itself after this; the rung is for one that says so and stays.
+        self.lose_worker(index, fault, detail, Charge::Accepted, Rung::Asked);
+    }
+
+    pub(super) fn on_garbage(&mut self, incarnation: Incarnation, detail: String) {
+        if let Some(index) = self.slot_of(incarnation) {
+            self.lose_worker(index, Fault::ProtocolError, detail, Charge::Accepted, Rung::Aborted);
+        }
+    }
+
+    pub(super) fn on_closed(&mut self, incarnation: Incarnation) {
+        let Some(index) = self.slot_of(incarnation) else { return };
+        let slot = &mut self.slots[index];
+        slot.closed = true;
+        slot.ended.get_or_insert(self.now);
+        if slot.exit.is_some() {
+            self.died(index);
+        }
+    }
+
+    pub(super) fn on_exited(&mut self, incarnation: Incarnation, exit: Exit) {
+        let Some(index) = self.slot_of(incarnation) else { return };
+        let slot = &mut self.slots[index];
+        let expected = matches!(slot.state, State::Stopping { .. } | State::Draining);
+        let (id, status) = (slot.id, exit.text.clone());
+        slot.exit = Some(exit);
+        slot.ended.get_or_insert(self.now);
+        // Before the handshake there is no pipe whose end could be waited for; and of a worker that is
+        // being stopped nothing more is wanted.
+        let bare = matches!(slot.state, State::Spawning { .. } | State::Stopping { .. });
+        let over = slot.closed || bare;
+        self.tell(What::WorkerExited { slot: id, incarnation, status, expected });
+        if over {
+            self.died(index);
+        }
+    }
+
+    /// Exit and end of pipe were seen, or waited for: what was it, and what now?
+    pub(super) fn died(&mut self, index: usize) {
+        let slot = &self.slots[index];
+        match slot.state {
+            State::Stopping { .. } => {}
+            State::Draining if slot.rows.is_empty() => {}
+            State::Wedged => return,
+            _ => {
+                let code = slot.exit.as_ref().and_then(|exit| exit.code);
+                let how = slot.exit.as_ref().map_or("unknown", |exit| exit.text.as_str());
+                let (fault, detail) = match (&slot.state, code) {
+                    (State::Spawning { .. }, Some(EXIT_CONFIG)) => (
+                        Fault::ConfigRejected,
+                        format!("worker ended with {how} before its handshake; its log says why"),
+                    ),
+                    (State::Spawning { .. }, _) => {
+                        (Fault::LoadFailed, format!("worker ended with {how} before its handshake"))
+                    }
+                    (State::Loading { .. }, Some(EXIT_CONFIG)) => (
+                        Fault::ConfigRejected,
+                        format!("worker ended with {how} while loading; its log says why"),
+                    ),
+                    (State::Loading { .. }, _) => {
+                        (Fault::LoadFailed, format!("worker ended with {how} while loading"))
+                    }
+                    _ => (Fault::Crashed, format!("worker ended with {how}")),
+                };
+                self.count_loss(index, fault, detail, Charge::Accepted);
+            }
+        }
+        self.bury(index);
+    }
+
+    /// A living worker is given up: its rows are free at once, and it is stopped from `rung` on.
+    pub(super) fn lose_worker(
+        &mut self,
+        index: usize,
+        fault: Fault,
+        detail: String,
+        charge: Charge,
+        rung: Rung,
+    ) {
+        if !self.slots[index].is_alive() || matches!(self.slots[index].state, State::Stopping { .. }) {
+            return;
+        }
+        self.count_loss(index, fault, detail, charge);
+        self.begin_stop(index, rung);
+        if self.slots[index].exit.is_some() {
+            self.bury(index);
+        }
+    }
+
+    /// Puts the fault on record, decides what follows the process, and frees its rows.
+    fn count_loss(&mut self, index: usize, fault: Fault, detail: String, charge: Charge) {
+        let segment = match charge {
+            Charge::Only(ticket) => self.slots[index].row(ticket).map(|row| row.segment),
+            _ => None,
+        };
+        let policy = fault.policy();
+        self.fault_seen(index, fault, segment, detail.clone());
+        self.slots[index].then = if policy.park {
+            Then::Park { fault, why: detail.clone() }
+        } else if policy.strike {
+            Then::Strike
+        } else {
+            Then::Fresh
+        };
+        let charge = if policy.charge { charge } else { Charge::Nobody };
+        self.free_rows(index, fault, &detail, charge);
+    }
+
+    pub(super) fn fault_seen(
+        &mut self,
+        index: usize,
+        fault: Fault,
+        segment: Option<SegmentId>,
+        detail: String,
+    ) {
+        let slot = &mut self.slots[index];
+        slot.last_fault = Some((fault, detail.clone()));
+        let (slot, incarnation) = (slot.id, slot.incarnation);
+        self.tell(What::FaultSeen { slot, incarnation, fault, segment, detail });
+    }
+
+    /// Takes every row back from a lost worker and charges those who may have been the reason.
+    pub(super) fn free_rows(&mut self, index: usize, fault: Fault, detail: &str, charge: Charge) {
+        let incarnation = self.slots[index].incarnation;
+        let limit = self.slots[index].limit.limit() as usize;
+        let rows = std::mem::take(&mut self.slots[index].rows);
+        let accepted = rows.iter().filter(|row| row.accepted.is_some()).count();
+        for (at, row) in rows.iter().enumerate() {
+            self.act(Action::Discard { ticket: row.ticket });
+            let suspected = self.desk.entry(row.segment).is_some_and(|entry| entry.record.is_suspected());
+            let charged = match charge {
+                Charge::Nobody => false,
+                Charge::Only(ticket) => ticket == row.ticket,
+                // A worker may die of a segment before its word that it took it in is out. One such
+                // death makes a suspect, to be tried alone; a second one is no coincidence.
+                Charge::Accepted if accepted == 0 => row.alone && suspected,
+                Charge::Accepted => row.accepted.is_some(),
+            };
+            if charged {
+                let certain = rows.len() == 1 || (accepted == 1 && charge == Charge::Accepted);
+                let loss = Loss { fault, incarnation, certain };
+                self.charge(row.segment, row.attempt, loss, detail);
+                continue;
+            }
+            if charge == Charge::Accepted
+                && accepted == 0
+                && at < limit
+                && let Some(entry) = self.desk.entry_mut(row.segment)
+            {
+                entry.record.suspect(incarnation);
+            }
+            self.retry(row.segment, row.attempt, incarnation, fault, false);
+        }
+    }
+
+    /// Counts a try against a segment.
+    pub(super) fn charge(&mut self, segment: SegmentId, attempt: u32, loss: Loss, detail: &str) {
+        let tries = self.settings.tries;
+        let Some(entry) = self.desk.entry_mut(segment) else { return };
+        match entry.record.lose(loss, tries) {
+            Judgement::Again => self.retry(segment, attempt, loss.incarnation, loss.fault, true),
+            Judgement::Quarantine => self.quarantine(segment, loss.fault, detail),
+        }
+    }
+
+    pub(super) fn retry(
+        &mut self,
+        segment: SegmentId,
+        attempt: u32,
+        incarnation: Incarnation,
+        fault: Fault,
+        charged: bool,
+    ) {
+        self.desk.wait_again(segment, self.settings.tries);
+        let alone = self.desk.entry(segment).is_some_and(|entry| entry.record.must_be_alone());
+        self.counters.retried += 1;
+        self.tell(What::SegmentRetried { segment, attempt, incarnation, fault, charged, alone });
+    }
+
+    /// The process is gone: what its end leads to.
+    pub(super) fn bury(&mut self, index: usize) {
+        let slot = &mut self.slots[index];
+        let (id, incarnation) = (slot.id, slot.incarnation);
+        slot.incarnation = Incarnation(0);
+        let then = std::mem::replace(&mut slot.then, Then::Nothing);
+        slot.state = State::Idle;
+        self.act(Action::Bury { incarnation });
+        match then {
+            Then::Nothing => {}
+            Then::Fresh => self.counters.restarts += 1,
+            Then::Park { fault, why } => self.park(index, fault, why),
+            Then::Strike => {
+                let settings = self.settings.clone();
+                let slot = &mut self.slots[index];
+                let restart = slot.strikes.strike(self.now, incarnation, &settings, &mut self.dice);
+                let strikes = slot.strikes.in_a_row();
+                match restart {
+                    Restart::After(delay) => {
+                        slot.state = State::Backoff { until: self.now + delay };
+                        self.counters.restarts += 1;
+                        let delay_ms = delay.as_millis() as u64;
+                        self.tell(What::SlotBackoff { slot: id, delay_ms, strikes });
+                    }
+                    Restart::Never => {
+                        let (fault, last) =
+                            slot.last_fault.clone().unwrap_or((Fault::Crashed, String::new()));
+                        let why = format!(
+                            "{} workers were lost within {} minutes; the last one: {last}",
+                            settings.intensity + 1,
+                            settings.intensity_window.as_secs().div_ceil(60),
+                        );
+                        self.park(index, fault, why);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn park(&mut self, index: usize, fault: Fault, why: String) {
+        let slot = &mut self.slots[index];
+        slot.state = State::Parked;
+        slot.last_fault = Some((fault, why.clone()));
+        let slot = slot.id;
+        self.tell(What::SlotParked { slot, fault, why });
+    }
+}
