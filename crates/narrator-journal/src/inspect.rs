@@ -85,29 +85,35 @@ impl fmt::Display for Report {
 
 /// Looks a journal over from end to end, and writes nothing. Fails only when it cannot be read.
 pub fn verify(fs: &dyn FileSystem, path: &Path) -> Result<Report, JournalError> {
-    let bytes = read_file(fs, path)?;
-    let length = bytes.len() as u64;
-    Ok(match scan(&bytes) {
-        Ok(found) => report(length, &found),
-        Err(fault) => Report {
-            bytes: length,
-            header: None,
-            records: 0,
-            passed_over: 0,
-            end: 0,
-            runs: 0,
-            done: 0,
-            quarantined: 0,
-            verdict: match fault {
-                HeaderFault::NotAJournal => Verdict::NotAJournal,
-                HeaderFault::Newer(_) => Verdict::Newer { at: 8 },
-                HeaderFault::Damaged(what) => {
-                    let next_valid = Resync::whole(&bytes).next().map(|(offset, _)| offset as u64);
-                    Verdict::Damaged { at: 0, next_valid, what }
-                }
+    Ok(Report::of(&read_file(fs, path)?))
+}
+
+impl Report {
+    /// The report on these bytes, whatever they are.
+    pub fn of(bytes: &[u8]) -> Self {
+        let length = bytes.len() as u64;
+        match scan(bytes) {
+            Ok(found) => report(length, &found),
+            Err(fault) => Self {
+                bytes: length,
+                header: None,
+                records: 0,
+                passed_over: 0,
+                end: 0,
+                runs: 0,
+                done: 0,
+                quarantined: 0,
+                verdict: match fault {
+                    HeaderFault::NotAJournal => Verdict::NotAJournal,
+                    HeaderFault::Newer(_) => Verdict::Newer { at: 8 },
+                    HeaderFault::Damaged(what) => {
+                        let next_valid = Resync::whole(bytes).next().map(|(offset, _)| offset as u64);
+                        Verdict::Damaged { at: 0, next_valid, what }
+                    }
+                },
             },
-        },
-    })
+        }
+    }
 }
 
 fn report(length: u64, found: &Scan) -> Report {
@@ -194,7 +200,7 @@ pub(crate) fn records_behind(bytes: &[u8], found: Option<&Scan>) -> Vec<Located>
 impl Serialize for FileHeader {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         let mut header = serializer.serialize_struct("FileHeader", 3)?;
         header.serialize_field("run", &self.run)?;
         header.serialize_field("script", &hex(&self.script))?;

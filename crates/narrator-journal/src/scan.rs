@@ -190,3 +190,6 @@ impl<'a> Iterator for Resync<'a> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;
