@@ -65,8 +65,8 @@ mod tests {
 
     #[test]
     fn a_message_keeps_the_first_line_and_says_what_was_done() {
-        let error: Result<(), TchError> = Err(TchError::Torch("shape mismatch\n at frame 1\n".into()));
+        let error: Result<(), TchError> = Err(TchError::FileFormat("shape mismatch\n at frame 1\n".into()));
         let error = error.doing("decoding").expect_err("an error");
-        assert_eq!(error.to_string(), "libtorch failed while decoding: shape mismatch");
+        assert_eq!(error.to_string(), "libtorch failed while decoding: invalid file format: shape mismatch");
     }
 }

@@ -48,6 +48,11 @@ impl Weights {
         Ok(Names { weights: self, tensors })
     }
 
+    #[cfg(test)]
+    pub(crate) fn bytes_of_file(&self) -> &[u8] {
+        &self.map
+    }
+
     /// Bytes of the file, the unit of load progress.
     pub(crate) fn bytes(&self) -> u64 {
         self.map.len() as u64

@@ -3,11 +3,10 @@
 use narrator_engine::EngineError;
 use tch::Tensor;
 
-use super::layers::{Conv, ConvBlock, ConvShape, Fallible, LayerNorm, QuantisedLinear};
+use super::layers::{Conv, ConvBlock, ConvShape, Fallible, Int8Linear, LayerNorm, Source};
 use super::prosody::{FRAMES_PER_STEP, Melody, Timing};
 use super::text_encoder::TextEncoder;
 use super::vocoder::BINS;
-use crate::weights::Names;
 
 const TEXT_CHANNELS: i64 = 128;
 const ROUNDS: usize = 4;
@@ -22,24 +21,24 @@ pub(super) struct Acoustic {
     decoder_in: Conv,
     decoder: Vec<ConvBlock>,
     norm: LayerNorm,
-    head: QuantisedLinear,
+    head: Int8Linear,
 }
 
 impl Acoustic {
-    pub(super) fn load(names: &Names<'_>) -> Result<Self, EngineError> {
+    pub(super) fn load(source: &Source<'_>) -> Result<Self, EngineError> {
         let decoder = (0..BLOCKS)
             .map(|block| {
                 let name = format!("acoustic.decoder.{block}");
-                ConvBlock::load(names, &name, (CHANNELS, 3 * CHANNELS), (7, 1))
+                ConvBlock::load(source, &name, (CHANNELS, 3 * CHANNELS), (7, 1))
             })
             .collect::<Result<_, _>>()?;
         let decoder_in = ConvShape::dense(TEXT_CHANNELS + 2, CHANNELS, 7);
         Ok(Self {
-            text: TextEncoder::load(names, "acoustic.text", TEXT_CHANNELS, ROUNDS)?,
-            decoder_in: Conv::load(names, "acoustic.decoder_in", decoder_in)?,
+            text: TextEncoder::load(source, "acoustic.text", TEXT_CHANNELS, ROUNDS)?,
+            decoder_in: Conv::load(source, "acoustic.decoder_in", decoder_in)?,
             decoder,
-            norm: LayerNorm::load(names, "acoustic.decoder_norm", CHANNELS)?,
-            head: QuantisedLinear::load(names, "acoustic.head", CHANNELS, PARTS * BINS)?,
+            norm: LayerNorm::load(source, "acoustic.decoder_norm", CHANNELS)?,
+            head: Int8Linear::load(source, "acoustic.head", CHANNELS, PARTS * BINS)?,
         })
     }
 

@@ -13,6 +13,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::ENGINE;
 use super::config::Config;
+use super::layers::{Arithmetic, Source};
 use super::phonemes::{Phonemiser, is_audible};
 use super::spelling::Spelling;
 use super::text::{MAX_PHONEMES, parts, sentences};
@@ -62,7 +63,7 @@ pub(crate) fn load(
 ) -> Result<Starter, EngineError> {
     if options.device != Device::Cpu || options.precision == Precision::BFloat16 {
         return Err(bad_model(format!(
-            "model `{}` runs on the CPU in its own precision only; set the device to cpu, or choose another model",
+            "model `{}` runs on the CPU only, and not in bfloat16; set the device to cpu, or choose another model",
             manifest.name
         )));
     }
@@ -78,7 +79,8 @@ pub(crate) fn load(
     let weights = Weights::open(&model_dir.join("model.safetensors"), options.device.tch())?;
     progress(0, weights.bytes());
     let names = weights.names()?;
-    let spelling = Spelling::load(&names, config.spelling)?;
+    let source = Source { names: &names, arithmetic: arithmetic(options.precision) };
+    let spelling = Spelling::load(&source, config.spelling)?;
     let mut starter = Starter {
         info: EngineInfo {
             engine: ENGINE.to_owned(),
@@ -92,12 +94,20 @@ pub(crate) fn load(
             default_voice: config.voice.name,
         },
         phonemiser: Phonemiser::new(spelling, config.phonemes),
-        voice: Voice::load(&names)?,
+        voice: Voice::load(&source)?,
         rows: VecDeque::new(),
     };
     starter.warm_up()?;
     progress(weights.bytes(), weights.bytes());
     Ok(starter)
+}
+
+/// The package's own arithmetic unless real numbers are asked for.
+fn arithmetic(precision: Precision) -> Arithmetic {
+    match precision {
+        Precision::Float32 => Arithmetic::Real,
+        Precision::Auto | Precision::BFloat16 => Arithmetic::Rounded,
+    }
 }
 
 impl Starter {

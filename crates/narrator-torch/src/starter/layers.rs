@@ -13,45 +13,77 @@ pub(super) type Fallible<T = Tensor> = Result<T, TchError>;
 /// Of every layer norm of the voice.
 const EPSILON: f64 = 1e-5;
 
-/// An int8 matrix whose input is rounded to 8 bits, with one scale and one zero point for the whole input:
-/// ONNX's DynamicQuantizeLinear and MatMulInteger. The products are summed as integers, so the result does
-/// not depend on how a processor orders them.
-pub(super) struct QuantisedLinear {
-    /// `[in, out]`.
-    weight: Tensor,
-    scale: f32,
-    bias: Tensor,
-    /// Sums of the weight's columns, times its scale: what a shift of the input by one adds.
-    shift: Tensor,
+/// Where the voice's weights come from, and how its int8 matrices are to be used.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) names: &'a Names<'a>,
+    pub(super) arithmetic: Arithmetic,
 }
 
-impl QuantisedLinear {
+/// Two ways to multiply by an int8 matrix.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Arithmetic {
+    /// Round the input to 8 bits, with one scale and one zero point for all of it, and multiply integers:
+    /// ONNX's DynamicQuantizeLinear and MatMulInteger, which is what the package does.
+    Rounded,
+    /// Dequantise the matrix at load and multiply real numbers.
+    Real,
+}
+
+/// A linear layer with an int8 matrix.
+pub(super) struct Int8Linear {
+    matrix: Matrix,
+    bias: Tensor,
+}
+
+enum Matrix {
+    /// `weight` is `[in, out]`; `shift` is what every output gains when all inputs grow by one.
+    Rounded { weight: Tensor, scale: f32, shift: Tensor },
+    /// `[out, in]`.
+    Real(Tensor),
+}
+
+impl Int8Linear {
     pub(super) fn load(
-        names: &Names<'_>,
+        source: &Source<'_>,
         name: &str,
         inputs: i64,
         outputs: i64,
     ) -> Result<Self, EngineError> {
-        let weight = names.take(&format!("{name}.weight"), &[inputs, outputs])?;
-        let scale = names.take(&format!("{name}.scale"), &[])?;
-        let bias = names.take(&format!("{name}.bias"), &[outputs])?;
-        Self::new(weight, &scale, bias).doing("preparing an int8 matrix")
-    }
-
-    fn new(weight: Tensor, scale: &Tensor, bias: Tensor) -> Fallible<Self> {
-        let scale = scale.f_double_value(&[])? as f32;
-        let sums = weight.f_sum_dim_intlist(&[0i64][..], false, Kind::Float)?;
-        Ok(Self { weight, scale, bias, shift: sums.f_mul_scalar(f64::from(scale))? })
+        let weight = source.names.take(&format!("{name}.weight"), &[inputs, outputs])?;
+        let scale = source.names.take(&format!("{name}.scale"), &[])?;
+        let bias = source.names.take(&format!("{name}.bias"), &[outputs])?;
+        let matrix = Matrix::new(weight, &scale, source.arithmetic).doing("preparing an int8 matrix")?;
+        Ok(Self { matrix, bias })
     }
 
     pub(super) fn forward(&self, input: &Tensor) -> Fallible {
-        let (least, greatest) = input.f_aminmax(None, false)?;
-        let rounding = Rounding::of(least.f_double_value(&[])? as f32, greatest.f_double_value(&[])? as f32);
-        let products = rounding.apply(input)?.f_internal_int_mm(&self.weight)?.f_to_kind(Kind::Float)?;
-        let scale = rounding.scale * self.scale;
-        let offset = f64::from(rounding.scale) * f64::from(128.0 - rounding.zero_point);
-        let bias = self.bias.f_add(&self.shift.f_mul_scalar(offset)?)?;
-        bias.f_addcmul(&products, &Tensor::f_from_slice(&[scale])?)
+        match &self.matrix {
+            Matrix::Real(weight) => input.f_linear(weight, Some(&self.bias)),
+            Matrix::Rounded { weight, scale, shift } => {
+                let rounding = Rounding::for_all_of(input)?;
+                let products = rounding.apply(input)?.f_internal_int_mm(weight)?.f_to_kind(Kind::Float)?;
+                let offset = f64::from(rounding.scale) * f64::from(128.0 - rounding.zero_point);
+                let bias = self.bias.f_add(&shift.f_mul_scalar(offset)?)?;
+                bias.f_addcmul(&products, &Tensor::f_from_slice(&[rounding.scale * scale])?)
+            }
+        }
+    }
+}
+
+impl Matrix {
+    fn new(weight: Tensor, scale: &Tensor, arithmetic: Arithmetic) -> Fallible<Self> {
+        let scale = scale.f_double_value(&[])?;
+        match arithmetic {
+            Arithmetic::Real => {
+                let real = weight.f_to_kind(Kind::Float)?.f_mul_scalar(scale)?;
+                Ok(Self::Real(real.f_tr()?.f_contiguous()?))
+            }
+            Arithmetic::Rounded => {
+                let sums = weight.f_sum_dim_intlist(&[0i64][..], false, Kind::Float)?;
+                Ok(Self::Rounded { shift: sums.f_mul_scalar(scale)?, weight, scale: scale as f32 })
+            }
+        }
     }
 }
 
@@ -63,6 +95,11 @@ struct Rounding {
 }
 
 impl Rounding {
+    fn for_all_of(input: &Tensor) -> Fallible<Self> {
+        let (least, greatest) = input.f_aminmax(None, false)?;
+        Ok(Self::of(least.f_double_value(&[])? as f32, greatest.f_double_value(&[])? as f32))
+    }
+
     /// For numbers between `least` and `greatest`; zero is always among the numbers that are kept exactly.
     fn of(least: f32, greatest: f32) -> Self {
         let (least, greatest) = (least.min(0.0), greatest.max(0.0));
@@ -88,10 +125,10 @@ pub(super) struct LayerNorm {
 }
 
 impl LayerNorm {
-    pub(super) fn load(names: &Names<'_>, name: &str, channels: i64) -> Result<Self, EngineError> {
+    pub(super) fn load(source: &Source<'_>, name: &str, channels: i64) -> Result<Self, EngineError> {
         Ok(Self {
-            weight: names.take(&format!("{name}.weight"), &[channels])?,
-            bias: names.take(&format!("{name}.bias"), &[channels])?,
+            weight: source.names.take(&format!("{name}.weight"), &[channels])?,
+            bias: source.names.take(&format!("{name}.bias"), &[channels])?,
             channels,
         })
     }
@@ -132,15 +169,16 @@ impl ConvShape {
 }
 
 impl Conv {
-    pub(super) fn load(names: &Names<'_>, name: &str, shape: ConvShape) -> Result<Self, EngineError> {
+    pub(super) fn load(source: &Source<'_>, name: &str, shape: ConvShape) -> Result<Self, EngineError> {
         let ConvShape { inputs, outputs, kernel, dilation, groups } = shape;
-        let weight = names
+        let weight = source
+            .names
             .take(&format!("{name}.weight"), &[outputs, inputs / groups, kernel])?
             .f_unsqueeze(2)
             .doing("preparing a convolution")?;
         Ok(Self {
             weight,
-            bias: names.take(&format!("{name}.bias"), &[outputs])?,
+            bias: source.names.take(&format!("{name}.bias"), &[outputs])?,
             dilation,
             groups,
             padding: (kernel - 1) / 2 * dilation,
@@ -165,25 +203,25 @@ impl Conv {
 pub(super) struct ConvBlock {
     depthwise: Conv,
     norm: LayerNorm,
-    up: QuantisedLinear,
-    down: QuantisedLinear,
+    up: Int8Linear,
+    down: Int8Linear,
     gamma: Tensor,
 }
 
 impl ConvBlock {
     pub(super) fn load(
-        names: &Names<'_>,
+        source: &Source<'_>,
         name: &str,
         (channels, hidden): (i64, i64),
         (kernel, dilation): (i64, i64),
     ) -> Result<Self, EngineError> {
         let depthwise = ConvShape::depthwise(channels, kernel, dilation);
         Ok(Self {
-            depthwise: Conv::load(names, &format!("{name}.depthwise"), depthwise)?,
-            norm: LayerNorm::load(names, &format!("{name}.norm"), channels)?,
-            up: QuantisedLinear::load(names, &format!("{name}.up"), channels, hidden)?,
-            down: QuantisedLinear::load(names, &format!("{name}.down"), hidden, channels)?,
-            gamma: names.take(&format!("{name}.gamma"), &[channels])?,
+            depthwise: Conv::load(source, &format!("{name}.depthwise"), depthwise)?,
+            norm: LayerNorm::load(source, &format!("{name}.norm"), channels)?,
+            up: Int8Linear::load(source, &format!("{name}.up"), channels, hidden)?,
+            down: Int8Linear::load(source, &format!("{name}.down"), hidden, channels)?,
+            gamma: source.names.take(&format!("{name}.gamma"), &[channels])?,
         })
     }
 
@@ -211,19 +249,19 @@ mod tests {
     }
 
     #[test]
-    fn a_quantised_product_is_the_product_of_what_the_bytes_stand_for() {
+    fn both_arithmetics_multiply_what_the_bytes_stand_for() {
         let weight = Tensor::from_slice(&[1i8, -2, 3, 4, -5, 6]).view([3, 2]);
-        let layer = QuantisedLinear::new(
-            weight.shallow_clone(),
-            &Tensor::from(0.5f32),
-            Tensor::from_slice(&[10.0f32, 20.0]),
-        )
-        .expect("a layer");
+        let layer = |arithmetic| Int8Linear {
+            matrix: Matrix::new(weight.shallow_clone(), &Tensor::from(0.5f32), arithmetic).expect("a matrix"),
+            bias: Tensor::from_slice(&[10.0f32, 20.0]),
+        };
         // 0, 1 and 255 steps of 1/255 are kept exactly.
         let input = Tensor::from_slice(&[0.0f32, 1.0, 1.0 / 255.0]).view([1, 3]);
         let expected =
             input.matmul(&(weight.to_kind(Kind::Float) * 0.5)) + Tensor::from_slice(&[10.0f32, 20.0]);
-        let found = layer.forward(&input).expect("a product");
-        assert!((found - expected).abs().max().double_value(&[]) < 1e-5);
+        for arithmetic in [Arithmetic::Rounded, Arithmetic::Real] {
+            let found = layer(arithmetic).forward(&input).expect("a product");
+            assert!((found - &expected).abs().max().double_value(&[]) < 1e-5, "{arithmetic:?}");
+        }
     }
 }

@@ -16,8 +16,10 @@
 //! every sentence is at most [`text::MAX_PHONEMES`] long, the length the voice was trained on.
 //!
 //! Matrices stay int8 and their inputs are rounded to 8 bits, as the package's own run time does it
-//! ([`layers::QuantisedLinear`]). This is not only for speed: without that rounding the log spectra move by
-//! up to 1 and the durations by whole frames (`docs/benchmarks.md`), so it would be a slightly other voice.
+//! ([`layers::Arithmetic`]). This is for speed, and because without that rounding the log spectra move by up
+//! to 1 and durations by whole frames, so it would be a slightly other voice. With `Precision::Float32` the
+//! matrices are dequantised instead; then the port can be held against onnxruntime to the last few digits,
+//! while with rounding not even onnxruntime agrees with itself (`docs/models.md`).
 //!
 //! Deliberately not here: other voices of the package, which are downloads from places that set-up does not
 //! use; the package's own reading of numbers, dates and units, which is the script's normaliser's work; the
@@ -28,6 +30,8 @@ mod config;
 mod engine;
 mod layers;
 mod noise;
+#[cfg(test)]
+mod parity;
 mod phonemes;
 mod prosody;
 mod spelling;

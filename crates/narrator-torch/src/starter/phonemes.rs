@@ -47,7 +47,8 @@ impl Phonemiser {
 
 /// Whether a phoneme string has something to hear, beyond marks and stress.
 pub(super) fn is_audible(phonemes: &str) -> bool {
-    phonemes.chars().any(char::is_alphabetic)
+    // Stress and length marks count as letters in Unicode.
+    phonemes.chars().any(|phoneme| phoneme.is_alphabetic() && !matches!(phoneme, 'ˈ' | 'ˌ' | 'ː'))
 }
 
 /// Reads what the lexicons lack. A book says its invented names often, so readings are kept.

@@ -3,9 +3,8 @@
 use narrator_engine::EngineError;
 use tch::Tensor;
 
-use super::layers::{Conv, ConvBlock, ConvShape, Fallible};
+use super::layers::{Conv, ConvBlock, ConvShape, Fallible, Source};
 use super::text_encoder::TextEncoder;
-use crate::weights::Names;
 
 const CHANNELS: i64 = 192;
 const ROUNDS: usize = 6;
@@ -52,20 +51,20 @@ impl Timing {
 }
 
 impl Prosody {
-    pub(super) fn load(names: &Names<'_>) -> Result<Self, EngineError> {
+    pub(super) fn load(source: &Source<'_>) -> Result<Self, EngineError> {
         let conv = |name: &str, outputs, kernel| {
-            Conv::load(names, &format!("prosody.{name}"), ConvShape::dense(CHANNELS, outputs, kernel))
+            Conv::load(source, &format!("prosody.{name}"), ConvShape::dense(CHANNELS, outputs, kernel))
         };
         let blocks = DILATIONS
             .iter()
             .enumerate()
             .map(|(block, &dilation)| {
                 let name = format!("prosody.blocks.{block}");
-                ConvBlock::load(names, &name, (CHANNELS, 2 * CHANNELS), (7, dilation))
+                ConvBlock::load(source, &name, (CHANNELS, 2 * CHANNELS), (7, dilation))
             })
             .collect::<Result<_, _>>()?;
         Ok(Self {
-            text: TextEncoder::load(names, "prosody.text", CHANNELS, ROUNDS)?,
+            text: TextEncoder::load(source, "prosody.text", CHANNELS, ROUNDS)?,
             duration_in: conv("duration_in", CHANNELS, 3)?,
             duration_out: conv("duration_out", 1, 1)?,
             blocks_in: conv("blocks_in", CHANNELS, 1)?,

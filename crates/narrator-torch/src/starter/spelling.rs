@@ -8,10 +8,9 @@ use narrator_engine::EngineError;
 use tch::{Kind, Tensor};
 
 use super::config::SpellingConfig;
-use super::layers::{Fallible, LayerNorm};
+use super::layers::{Fallible, LayerNorm, Source};
 use super::text_encoder::attend;
 use crate::error::{Doing, bad_model};
-use crate::weights::Names;
 
 const CHANNELS: i64 = 128;
 const HIDDEN: i64 = 384;
@@ -43,11 +42,11 @@ struct Linear {
 }
 
 impl Linear {
-    fn load(names: &Names<'_>, name: &str, inputs: i64, outputs: i64) -> Result<Self, EngineError> {
-        let weight = names.take(&format!("{name}.weight"), &[inputs, outputs])?;
+    fn load(source: &Source<'_>, name: &str, inputs: i64, outputs: i64) -> Result<Self, EngineError> {
+        let weight = source.names.take(&format!("{name}.weight"), &[inputs, outputs])?;
         Ok(Self {
             weight: weight.f_tr().doing("preparing a matrix")?,
-            bias: names.take(&format!("{name}.bias"), &[outputs])?,
+            bias: source.names.take(&format!("{name}.bias"), &[outputs])?,
         })
     }
 
@@ -57,14 +56,14 @@ impl Linear {
 }
 
 impl Layer {
-    fn load(names: &Names<'_>, name: &str) -> Result<Self, EngineError> {
+    fn load(source: &Source<'_>, name: &str) -> Result<Self, EngineError> {
         let linear =
-            |part: &str, inputs, outputs| Linear::load(names, &format!("{name}.{part}"), inputs, outputs);
+            |part: &str, inputs, outputs| Linear::load(source, &format!("{name}.{part}"), inputs, outputs);
         Ok(Self {
-            norm1: LayerNorm::load(names, &format!("{name}.norm1"), CHANNELS)?,
+            norm1: LayerNorm::load(source, &format!("{name}.norm1"), CHANNELS)?,
             qkv: linear("qkv", CHANNELS, 3 * CHANNELS)?,
             out: linear("out", CHANNELS, CHANNELS)?,
-            norm2: LayerNorm::load(names, &format!("{name}.norm2"), CHANNELS)?,
+            norm2: LayerNorm::load(source, &format!("{name}.norm2"), CHANNELS)?,
             up: linear("up", CHANNELS, HIDDEN)?,
             down: linear("down", HIDDEN, CHANNELS)?,
         })
@@ -79,20 +78,22 @@ impl Layer {
 }
 
 impl Spelling {
-    pub(super) fn load(names: &Names<'_>, config: SpellingConfig) -> Result<Self, EngineError> {
+    pub(super) fn load(source: &Source<'_>, config: SpellingConfig) -> Result<Self, EngineError> {
         if config.max_letters == 0 || config.slots < 1 {
             return Err(bad_model("the spelling network's config.json has no letters or no slots"));
         }
         let symbols = config.phonemes.len() as i64 + 1;
         let layers = (0..LAYERS)
-            .map(|layer| Layer::load(names, &format!("spelling.layers.{layer}")))
+            .map(|layer| Layer::load(source, &format!("spelling.layers.{layer}")))
             .collect::<Result<_, _>>()?;
         Ok(Self {
-            embedding: names.take("spelling.embedding", &[config.letters.len() as i64 + 1, CHANNELS])?,
-            positions: names.take("spelling.positions", &[config.max_letters as i64, CHANNELS])?,
+            embedding: source
+                .names
+                .take("spelling.embedding", &[config.letters.len() as i64 + 1, CHANNELS])?,
+            positions: source.names.take("spelling.positions", &[config.max_letters as i64, CHANNELS])?,
             layers,
-            norm: LayerNorm::load(names, "spelling.norm", CHANNELS)?,
-            head: Linear::load(names, "spelling.head", CHANNELS, symbols * config.slots)?,
+            norm: LayerNorm::load(source, "spelling.norm", CHANNELS)?,
+            head: Linear::load(source, "spelling.head", CHANNELS, symbols * config.slots)?,
             config,
         })
     }

@@ -4,8 +4,7 @@
 use narrator_engine::EngineError;
 use tch::Tensor;
 
-use super::layers::{ConvBlock, Fallible, LayerNorm, QuantisedLinear};
-use crate::weights::Names;
+use super::layers::{ConvBlock, Fallible, Int8Linear, LayerNorm, Source};
 
 /// Rows of the embedding: ids are below this.
 pub(super) const SYMBOLS: i64 = 178;
@@ -24,22 +23,22 @@ pub(super) struct TextEncoder {
 
 impl TextEncoder {
     pub(super) fn load(
-        names: &Names<'_>,
+        source: &Source<'_>,
         name: &str,
         channels: i64,
         rounds: usize,
     ) -> Result<Self, EngineError> {
         let convs = (0..CONV_BLOCKS)
             .map(|block| {
-                ConvBlock::load(names, &format!("{name}.convs.{block}"), (channels, 2 * channels), (5, 1))
+                ConvBlock::load(source, &format!("{name}.convs.{block}"), (channels, 2 * channels), (5, 1))
             })
             .collect::<Result<_, _>>()?;
         Ok(Self {
-            embedding: names.take(&format!("{name}.embedding"), &[SYMBOLS, channels])?,
+            embedding: source.names.take(&format!("{name}.embedding"), &[SYMBOLS, channels])?,
             convs,
-            layer: TransformerLayer::load(names, &format!("{name}.attn"), channels)?,
+            layer: TransformerLayer::load(source, &format!("{name}.attn"), channels)?,
             rounds,
-            norm: LayerNorm::load(names, &format!("{name}.norm"), channels)?,
+            norm: LayerNorm::load(source, &format!("{name}.norm"), channels)?,
         })
     }
 
@@ -59,22 +58,22 @@ impl TextEncoder {
 /// Self-attention and a perceptron, each behind a norm and added to its input.
 struct TransformerLayer {
     norm1: LayerNorm,
-    qkv: QuantisedLinear,
-    out: QuantisedLinear,
+    qkv: Int8Linear,
+    out: Int8Linear,
     norm2: LayerNorm,
-    up: QuantisedLinear,
-    down: QuantisedLinear,
+    up: Int8Linear,
+    down: Int8Linear,
 }
 
 impl TransformerLayer {
-    fn load(names: &Names<'_>, name: &str, channels: i64) -> Result<Self, EngineError> {
+    fn load(source: &Source<'_>, name: &str, channels: i64) -> Result<Self, EngineError> {
         Ok(Self {
-            norm1: LayerNorm::load(names, &format!("{name}.norm1"), channels)?,
-            qkv: QuantisedLinear::load(names, &format!("{name}.qkv"), channels, 3 * channels)?,
-            out: QuantisedLinear::load(names, &format!("{name}.out"), channels, channels)?,
-            norm2: LayerNorm::load(names, &format!("{name}.norm2"), channels)?,
-            up: QuantisedLinear::load(names, &format!("{name}.up"), channels, 2 * channels)?,
-            down: QuantisedLinear::load(names, &format!("{name}.down"), 2 * channels, channels)?,
+            norm1: LayerNorm::load(source, &format!("{name}.norm1"), channels)?,
+            qkv: Int8Linear::load(source, &format!("{name}.qkv"), channels, 3 * channels)?,
+            out: Int8Linear::load(source, &format!("{name}.out"), channels, channels)?,
+            norm2: LayerNorm::load(source, &format!("{name}.norm2"), channels)?,
+            up: Int8Linear::load(source, &format!("{name}.up"), channels, 2 * channels)?,
+            down: Int8Linear::load(source, &format!("{name}.down"), 2 * channels, channels)?,
         })
     }
 

@@ -5,10 +5,10 @@ use rand_chacha::ChaCha8Rng;
 use tch::Tensor;
 
 use super::acoustic::Acoustic;
+use super::layers::Source;
 use super::prosody::{Prosody, Timing};
 use super::vocoder::{HOP, SAMPLE_RATE, Vocoder};
 use crate::error::Doing;
-use crate::weights::Names;
 
 pub(super) struct Voice {
     prosody: Prosody,
@@ -25,10 +25,10 @@ pub(super) struct Utterance {
 }
 
 impl Voice {
-    pub(super) fn load(names: &Names<'_>) -> Result<Self, EngineError> {
+    pub(super) fn load(source: &Source<'_>) -> Result<Self, EngineError> {
         Ok(Self {
-            prosody: Prosody::load(names)?,
-            acoustic: Acoustic::load(names)?,
+            prosody: Prosody::load(source)?,
+            acoustic: Acoustic::load(source)?,
             vocoder: Vocoder::new().doing("preparing the vocoder")?,
         })
     }
