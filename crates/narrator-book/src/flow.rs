@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use narrator_core::{BlockKind, DocId, SkipRule, Span, Token};
 
+use crate::chapters::same_title;
 use crate::words::begins_token;
 
 /// Where a block begins: at this token, until the next block does.
@@ -199,6 +200,15 @@ impl Flow {
 
     pub(crate) fn spoken_between(&self, from: usize, to: usize) -> bool {
         self.tokens[from..to].iter().any(|token| token.skip.is_none())
+    }
+
+    /// First token of the heading that reads `title`, among tokens `from..to`.
+    pub(crate) fn heading_with_title(&self, title: &str, from: usize, to: usize) -> Option<usize> {
+        (0..self.blocks.len())
+            .filter(|block| (from..to).contains(&self.blocks[*block].first))
+            .filter(|block| matches!(self.blocks[*block].kind, BlockKind::Heading(_)))
+            .find(|block| same_title(&self.block_text(*block), title))
+            .map(|block| self.blocks[block].first)
     }
 
     /// The spoken text of block `index`, as a title is written.
