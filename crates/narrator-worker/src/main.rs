@@ -1,1 +1,7 @@
-fn main() {}
+//! `narrator-worker`: see the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    narrator_worker::run()
+}

@@ -1,0 +1,142 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use narrator_torch::Device;
+
+use crate::exit::Exit;
+use crate::{load, logging, serve, signals, synth};
+
+#[derive(Parser, Debug)]
+#[command(name = "narrator-worker", version, about = "Speaks text with a model, for narratord or on its own")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Serve narratord over its pipe; started by narratord, not by hand
+    #[command(hide = true)]
+    Serve,
+    /// Speak one text and write it as a WAV file
+    Synth(SynthArgs),
+    /// List the voices of a model
+    Voices(ModelArgs),
+}
+
+/// Which model, and how to run it.
+#[derive(Args, Debug)]
+pub struct ModelArgs {
+    /// The model's folder
+    #[arg(long, value_name = "DIR")]
+    pub model: PathBuf,
+    /// `cpu`, or `cuda:0` and so on
+    #[arg(long, default_value = "cpu")]
+    pub device: Device,
+    /// Threads that libtorch uses on a CPU; the engine's choice when absent
+    #[arg(long, value_name = "N")]
+    pub threads: Option<u16>,
+}
+
+/// One text to speak.
+#[derive(Args, Debug)]
+pub struct SynthArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// What to say; `-` reads it from standard input
+    #[arg(long)]
+    pub text: String,
+    /// A voice of the model; its default when absent
+    #[arg(long)]
+    pub voice: Option<String>,
+    /// BCP 47; the voice's own when absent
+    #[arg(long)]
+    pub language: Option<String>,
+    /// 0.5 to 2; 1 is the voice's own speed
+    #[arg(long, default_value_t = 1.0)]
+    pub speed: f32,
+    /// The same seed gives the same samples
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Stop with an error past this many seconds of audio
+    #[arg(long, value_name = "SECONDS", default_value_t = 120.0)]
+    pub max_seconds: f32,
+    /// The file to write
+    #[arg(long, short, value_name = "FILE", default_value = "speech.wav")]
+    pub out: PathBuf,
+}
+
+/// Reads the command line and does what it says.
+pub fn run() -> ExitCode {
+    let exit = match Cli::parse().command {
+        Command::Serve => {
+            logging::as_json();
+            signals::leave_to_orchestrator();
+            serve::serve(&narrator_torch::ENGINES, load::for_serving)
+        }
+        Command::Synth(args) => {
+            logging::for_people();
+            told(synth::synth(&args))
+        }
+        Command::Voices(args) => {
+            logging::for_people();
+            told(synth::voices(&args))
+        }
+    };
+    exit.into()
+}
+
+#[expect(clippy::print_stderr, reason = "errors of the commands for people go to standard error")]
+fn told(result: Result<(), synth::SynthError>) -> Exit {
+    match result {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            eprintln!("error: {error}");
+            error.exit()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn synth_reads_as_documented() {
+        let cli = Cli::parse_from([
+            "narrator-worker",
+            "synth",
+            "--model",
+            "m",
+            "--text",
+            "-",
+            "--device",
+            "cuda:1",
+            "--speed",
+            "1.5",
+            "--seed",
+            "7",
+            "--out",
+            "a.wav",
+            "--threads",
+            "2",
+            "--voice",
+            "v",
+        ]);
+        let Command::Synth(args) = cli.command else { panic!("not synth") };
+        assert_eq!((args.model.device, args.model.threads, args.seed), (Device::Cuda(1), Some(2), 7));
+        assert!(
+            Cli::try_parse_from(["narrator-worker", "voices", "--model", "m", "--device", "gpu"]).is_err()
+        );
+    }
+}

@@ -1,0 +1,21 @@
+//! The worker: the process that owns libtorch and one device, and that may die at any time.
+//!
+//! - `serve` is what narratord spawns: an IO thread speaks frames, the main thread owns the model
+//!   ([`serve`]);
+//! - `synth` and `voices` are one engine call without an orchestrator, for debugging and parity checks.
+//!
+//! What it deliberately does not do: retry, write durable files, decide what a fault costs, or outlive
+//! the orchestrator. It holds no state that anybody would miss.
+
+mod cli;
+mod exit;
+mod load;
+mod logging;
+mod memory;
+pub mod serve;
+mod signals;
+mod synth;
+mod wav;
+
+pub use cli::run;
+pub use exit::Exit;

@@ -1,0 +1,33 @@
+//! From what was asked to what narrator-torch loads.
+
+use std::path::Path;
+
+use narrator_engine::{EngineError, EngineErrorKind, Synthesizer};
+use narrator_proto::{Load, Precision};
+use narrator_torch::{LoadOptions, load_synthesizer};
+
+use crate::cli::ModelArgs;
+use crate::serve::Loaded;
+
+/// Loads what the orchestrator asks for.
+pub fn for_serving(load: &Load, progress: &mut dyn FnMut(u64, u64)) -> Result<Loaded, EngineError> {
+    let device =
+        load.device.parse().map_err(|why: String| EngineError::new(EngineErrorKind::BadModel, why))?;
+    let options = LoadOptions { device, precision: precision(load.precision), threads: load.threads };
+    let engine = load_synthesizer(Path::new(&load.model_dir), &options, progress)?;
+    Ok(Loaded { engine, device_memory: None })
+}
+
+/// Loads what a person asks for.
+pub fn for_people(args: &ModelArgs) -> Result<Box<dyn Synthesizer>, EngineError> {
+    let options = LoadOptions { device: args.device, threads: args.threads, ..LoadOptions::default() };
+    load_synthesizer(&args.model, &options, &mut |_, _| {})
+}
+
+fn precision(wire: Precision) -> narrator_torch::Precision {
+    match wire {
+        Precision::Auto => narrator_torch::Precision::Auto,
+        Precision::Float32 => narrator_torch::Precision::Float32,
+        Precision::BFloat16 => narrator_torch::Precision::BFloat16,
+    }
+}
