@@ -177,6 +177,9 @@ def oov_tensors(graph):
     return tensors
 
 
+VOICE = {"name": "heart", "description": "American English, a woman's voice"}
+
+
 def convert(arguments):
     if len(arguments) != 2:
         raise ConvertError("usage: convert_starter.py PACKAGE_FOLDER OUTPUT_FOLDER")
@@ -195,7 +198,7 @@ def convert(arguments):
             "engine": "starter",
             "sample_rate": 24000,
             "language": "en",
-            "voice": {"name": "heart", "description": "American English, a woman's voice"},
+            "voice": VOICE,
             "phonemes": vocabulary,
             "spelling": {
                 "letters": spelling["in"],
@@ -205,7 +208,8 @@ def convert(arguments):
             },
         },
     )
-    write_manifest(output, "starter-en", "starter", PACKAGE, "Apache-2.0")
+    voices = [{"language": "en", **VOICE}]
+    write_manifest(output, "starter-en", "starter", PACKAGE, "Apache-2.0", voices)
 
 
 if __name__ == "__main__":

@@ -93,7 +93,8 @@ def folder_hash(files):
     return hashlib.sha256("".join(f"{file['sha256']}  {file['path']}\n" for file in files).encode()).hexdigest()
 
 
-def write_manifest(folder, name, engine, source, license):
+def write_manifest(folder, name, engine, source, license, voices=()):
+    """`voices`: what the model speaks with, the default first, each {name, language, description}."""
     files = listing(folder)
     write_json(
         os.path.join(folder, "manifest.json"),
@@ -102,6 +103,7 @@ def write_manifest(folder, name, engine, source, license):
             "engine": engine,
             "source": source,
             "license": license,
+            **({"voices": list(voices)} if voices else {}),
             "files": files,
             "sha256": folder_hash(files),
         },
