@@ -18,6 +18,11 @@ pub struct SupervisionSettings {
     /// Loading may take as long as it likes while its counter moves; without a move for this long it has
     /// stopped. A cold disk delivers a shard well within it.
     pub load_stall: Duration,
+    /// How often a worker beats.
+    pub beat: Duration,
+    /// How long a worker outlives the end of its pipe: enough to flush a log, half of the ten seconds in
+    /// which no orphan may be left.
+    pub orphan_grace: Duration,
     /// No frame at all for this long while beats come every second: five lost beats.
     pub alive: Duration,
     /// Floor of the stall limit: a first CUDA kernel's compilation takes some seconds.
@@ -102,6 +107,8 @@ impl Default for SupervisionSettings {
             suspension_gap: Duration::from_secs(2),
             connect: Duration::from_secs(10),
             load_stall: Duration::from_mins(1),
+            beat: Duration::from_secs(1),
+            orphan_grace: Duration::from_secs(5),
             alive: Duration::from_secs(5),
             stall_floor: Duration::from_secs(15),
             stall_steps: 20,

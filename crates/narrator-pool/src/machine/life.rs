@@ -14,6 +14,21 @@ use crate::rules::blame::{Judgement, Loss};
 /// The exit code by which a worker says that its settings cannot work (`EX_CONFIG`).
 const EXIT_CONFIG: i32 = 78;
 
+/// What a worker died of that nobody stopped: by how far it had come, and by its exit code.
+fn cause_of_death(state: State, exit: Option<&Exit>) -> (Fault, String) {
+    let how = exit.map_or("no exit seen", |exit| exit.text.as_str());
+    let (fault, when) = match state {
+        State::Spawning { .. } => (Fault::LoadFailed, " before its handshake"),
+        State::Loading { .. } => (Fault::LoadFailed, " while loading"),
+        _ => (Fault::Crashed, ""),
+    };
+    let told = exit.is_some_and(|exit| exit.code == Some(EXIT_CONFIG)) && fault == Fault::LoadFailed;
+    let fault = if told { Fault::ConfigRejected } else { fault };
+    let last = exit.and_then(|exit| exit.last_line.as_deref());
+    let last = last.map(|line| format!("; it said last: {line}")).unwrap_or_default();
+    (fault, format!("worker ended with {how}{when}{last}"))
+}
+
 /// Who is charged when a worker is lost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Charge {
@@ -227,25 +242,7 @@ impl Machine {
             State::Draining if slot.rows.is_empty() => {}
             State::Wedged => return,
             _ => {
-                let code = slot.exit.as_ref().and_then(|exit| exit.code);
-                let how = slot.exit.as_ref().map_or("unknown", |exit| exit.text.as_str());
-                let (fault, detail) = match (&slot.state, code) {
-                    (State::Spawning { .. }, Some(EXIT_CONFIG)) => (
-                        Fault::ConfigRejected,
-                        format!("worker ended with {how} before its handshake; its log says why"),
-                    ),
-                    (State::Spawning { .. }, _) => {
-                        (Fault::LoadFailed, format!("worker ended with {how} before its handshake"))
-                    }
-                    (State::Loading { .. }, Some(EXIT_CONFIG)) => (
-                        Fault::ConfigRejected,
-                        format!("worker ended with {how} while loading; its log says why"),
-                    ),
-                    (State::Loading { .. }, _) => {
-                        (Fault::LoadFailed, format!("worker ended with {how} while loading"))
-                    }
-                    _ => (Fault::Crashed, format!("worker ended with {how}")),
-                };
+                let (fault, detail) = cause_of_death(slot.state, slot.exit.as_ref());
                 self.count_loss(index, fault, detail, Charge::Accepted);
             }
         }

@@ -17,6 +17,8 @@ pub struct Exit {
     pub code: Option<i32>,
     /// For people: `exit code 1`, `signal 6 (SIGABRT)`.
     pub text: String,
+    /// The last line that it wrote to its log.
+    pub last_line: Option<String>,
 }
 
 /// What happened.
@@ -92,6 +94,10 @@ pub enum Input {
         incarnation: Incarnation,
         fault: Fault,
         detail: String,
+    },
+    /// It has nothing more to say: drained.
+    Goodbye {
+        incarnation: Incarnation,
     },
     /// Bytes that are not the protocol.
     Garbage {
@@ -207,6 +213,10 @@ pub enum Action {
     },
     LookAtDevice {
         device: String,
+    },
+    /// The segment's end is durable; nothing about it is needed any more.
+    Settled {
+        segment: SegmentId,
     },
     Tell(What),
     /// Nothing is left to do.

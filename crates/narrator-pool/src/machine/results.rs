@@ -195,7 +195,6 @@ impl Machine {
         self.counters.dropped += 1;
         let slot = self.slots[index].id;
         self.tell(What::AnswerDropped { slot, incarnation, answer });
-        self.act(Action::Discard { ticket });
         None
     }
 
@@ -235,6 +234,7 @@ impl Machine {
         self.desk.held_bytes -= storing.bytes;
         self.desk.settle(segment);
         self.act(Action::Discard { ticket });
+        self.act(Action::Settled { segment });
         match storing.what {
             Stored::Take { attempt, audio_ms, compute_ms } => {
                 self.counters.done += 1;

@@ -168,6 +168,8 @@ impl Machine {
                 self.on_failed(incarnation, ticket, fault, detail);
             }
             Input::Fatal { incarnation, fault, detail } => self.on_fatal(incarnation, fault, detail),
+            // Its exit says the same, and says it also of those that do not say goodbye.
+            Input::Goodbye { incarnation } => drop(self.heard(incarnation)),
             Input::Garbage { incarnation, detail } => self.on_garbage(incarnation, detail),
             Input::Closed { incarnation } => self.on_closed(incarnation),
             Input::Exited { incarnation, exit } => self.on_exited(incarnation, exit),
@@ -184,6 +186,16 @@ impl Machine {
     /// What the run amounted to so far.
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// The present time on the machine's own clock.
+    pub fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// The rate at which a living worker speaks; 0 of one that is not there.
+    pub fn sample_rate(&self, incarnation: Incarnation) -> u32 {
+        self.slot_of(incarnation).map_or(0, |index| self.slots[index].sample_rate)
     }
 
     /// The segments that are out, and why, in the order in which they went.

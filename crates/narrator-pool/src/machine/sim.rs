@@ -1,1 +1,443 @@
+//! A whole world for the machine, out of one seed: sources, workers that misbehave in every way they
+//! know, disks that fill up, an orchestrator that sleeps. Virtual time; a million events take seconds.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use narrator_core::{Fault, Incarnation, SegmentId};
+use narrator_proto::{Beat, LoadProgress, LoadStage};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::tests::Referee;
+use super::{Action, Exit, Input, Machine, MachineConfig, Signal, Stopped, Ticket};
+use crate::SupervisionSettings;
+use crate::rules::take::TakeFacts;
+
+const SAMPLE_RATE: u32 = 24_000;
+/// Rows that fit into a worker's memory; it announces more.
+const FITS: usize = 6;
+const ANNOUNCED: u32 = 8;
+
+/// What a simulated worker process is up to.
+#[derive(Debug, Default)]
+struct Worker {
+    ready: bool,
+    /// Compute stands still; the beats go on.
+    stuck: bool,
+    /// Nothing goes out any more.
+    silent: bool,
+    deaf: bool,
+    survives_abort: bool,
+    survives_kill: bool,
+    leaving: bool,
+    steps: u64,
+    rows: VecDeque<(Ticket, SegmentId)>,
+}
+
+/// Things that will happen by themselves.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Due {
+    Tick,
+    Born(Incarnation),
+    Greet(Incarnation),
+    Loaded(Incarnation),
+    Beat(Incarnation),
+    Work(Incarnation),
+    Dead(Incarnation),
+    Buried(Ticket),
+    DiskFree,
+}
+
+struct World {
+    dice: ChaCha8Rng,
+    now: Duration,
+    agenda: BinaryHeap<Reverse<(Duration, u64, Due)>>,
+    order: u64,
+    workers: BTreeMap<Incarnation, Worker>,
+    next_segment: u32,
+    book: u32,
+    chaos: f64,
+    disk_full: bool,
+    referee: Referee,
+    machine: Machine,
+    events: u64,
+    inbox: VecDeque<Input>,
+}
+
+/// Segments that kill whoever touches them.
+fn is_poison(segment: SegmentId) -> bool {
+    segment.0.is_multiple_of(997)
+}
+
+impl World {
+    fn new(seed: u64, book: u32, chaos: f64, settings: SupervisionSettings) -> Self {
+        let devices = ["cpu", "cuda:0", "cuda:0", "cuda:1"].map(str::to_owned).to_vec();
+        let settings = Arc::new(settings);
+        Self {
+            dice: ChaCha8Rng::seed_from_u64(seed),
+            now: Duration::ZERO,
+            agenda: BinaryHeap::new(),
+            order: 0,
+            workers: BTreeMap::new(),
+            next_segment: 1,
+            book,
+            chaos,
+            disk_full: false,
+            referee: Referee::default(),
+            machine: Machine::new(MachineConfig { devices, settings, seed, can_look: true }),
+            events: 0,
+            inbox: VecDeque::new(),
+        }
+    }
+
+    fn chance(&mut self, part: f64) -> bool {
+        self.dice.random_bool((part * self.chaos).min(1.0))
+    }
+
+    fn soon(&mut self, ms: u64, due: Due) {
+        self.order += 1;
+        let jitter = self.dice.random_range(0..=ms / 2 + 1);
+        self.agenda.push(Reverse((self.now + Duration::from_millis(ms + jitter), self.order, due)));
+    }
+
+    /// Plays until the machine says that it is over.
+    fn play(mut self, drain_at: Option<u64>) -> Self {
+        let actions = self.machine.start();
+        self.carry_out(actions);
+        self.soon(0, Due::Tick);
+        while self.referee.over.is_none() {
+            let Reverse((at, _, due)) = self.agenda.pop().expect("there is always a tick");
+            self.now = self.now.max(at);
+            self.happen(due);
+            if drain_at.is_some_and(|at| self.events >= at) {
+                self.give(Input::Drain { why: "asked".into() });
+            }
+            assert!(self.events < 20_000_000, "it does not end");
+        }
+        self
+    }
+
+    fn give(&mut self, input: Input) {
+        let mut next = Some(input);
+        while let Some(input) = next {
+            if self.referee.over.is_some() {
+                return;
+            }
+            self.events += 1;
+            self.referee.input(&input);
+            let actions = self.machine.step(self.now, input);
+            self.carry_out(actions);
+            next = self.inbox.pop_front();
+        }
+    }
+
+    fn happen(&mut self, due: Due) {
+        match due {
+            Due::Tick => {
+                if self.chance(0.0002) {
+                    self.now += Duration::from_secs(self.dice.random_range(3..100_000));
+                }
+                if self.chance(0.0001) && !self.disk_full {
+                    self.disk_full = true;
+                    self.soon(20_000, Due::DiskFree);
+                }
+                self.soon(200, Due::Tick);
+                self.give(Input::Tick);
+            }
+            Due::DiskFree => self.disk_full = false,
+            Due::Born(incarnation) => self.be_born(incarnation),
+            Due::Greet(incarnation) => self.greet(incarnation),
+            Due::Loaded(incarnation) => self.loaded(incarnation),
+            Due::Beat(incarnation) => self.beat(incarnation),
+            Due::Work(incarnation) => self.work(incarnation),
+            Due::Dead(incarnation) => {
+                if self.workers.remove(&incarnation).is_some() {
+                    let exit = Exit { code: None, text: "signal 9 (SIGKILL)".into(), last_line: None };
+                    let ends = [Input::Closed { incarnation }, Input::Exited { incarnation, exit }];
+                    let turned = self.dice.random_bool(0.5);
+                    let only_exit = self.chance(0.05);
+                    for (at, end) in ends.into_iter().enumerate() {
+                        // A grandchild may hold the pipe open.
+                        if !(only_exit && at == 0) {
+                            self.give(if turned { end } else { end.clone() });
+                        }
+                    }
+                }
+            }
+            Due::Buried(ticket) => self.store(ticket),
+        }
+    }
+
+    fn be_born(&mut self, incarnation: Incarnation) {
+        if self.chance(0.02) {
+            return self.give(Input::SpawnFailed { incarnation, detail: "no memory for a process".into() });
+        }
+        let worker = Worker {
+            deaf: self.chance(0.1),
+            survives_abort: self.chance(0.1),
+            survives_kill: self.chance(0.001),
+            ..Worker::default()
+        };
+        self.workers.insert(incarnation, worker);
+        self.give(Input::Spawned { incarnation, pid: 1000 + incarnation.0 as u32 });
+        if self.chance(0.02) {
+            return self.soon(50, Due::Dead(incarnation));
+        }
+        if !self.chance(0.01) {
+            self.soon(300, Due::Greet(incarnation));
+        }
+    }
+
+    fn greet(&mut self, incarnation: Incarnation) {
+        if self.workers.contains_key(&incarnation) {
+            self.give(Input::Connected { incarnation });
+            self.soon(1000, Due::Beat(incarnation));
+        }
+    }
+
+    fn loaded(&mut self, incarnation: Incarnation) {
+        let progress = LoadProgress { stage: LoadStage::Weights, done: 5, total: 10 };
+        if !self.workers.contains_key(&incarnation) || self.chance(0.01) {
+            return;
+        }
+        self.give(Input::Loading { incarnation, progress });
+        if self.chance(0.02) {
+            let detail = "the file is short".to_owned();
+            self.give(Input::Fatal { incarnation, fault: Fault::LoadFailed, detail });
+            return self.soon(20, Due::Dead(incarnation));
+        }
+        let Some(worker) = self.workers.get_mut(&incarnation) else { return };
+        worker.ready = true;
+        self.give(Input::Ready {
+            incarnation,
+            rows: ANNOUNCED,
+            sample_rate: SAMPLE_RATE,
+            load_ms: 500,
+            peak_device_bytes: 4 << 30,
+        });
+    }
+
+    fn beat(&mut self, incarnation: Incarnation) {
+        let Some(worker) = self.workers.get_mut(&incarnation) else { return };
+        let steps = worker.steps;
+        let silent = worker.silent;
+        self.soon(900, Due::Beat(incarnation));
+        if !silent {
+            let resident = if self.chance(0.002) { 20 << 30 } else { 1 << 30 };
+            let beat = Beat { steps, resident_bytes: Some(resident), ..Beat::default() };
+            self.give(Input::Beat { incarnation, beat });
+        }
+    }
+
+    /// One row is finished, or something else becomes of it.
+    fn work(&mut self, incarnation: Incarnation) {
+        let Some(worker) = self.workers.get_mut(&incarnation) else { return };
+        let Some((ticket, segment)) = worker.rows.pop_front() else {
+            if worker.leaving && !worker.deaf {
+                self.soon(10, Due::Dead(incarnation));
+            }
+            return;
+        };
+        let crowded = worker.rows.len() >= FITS;
+        if worker.stuck || worker.silent {
+            return;
+        }
+        worker.steps += 1;
+        self.give(Input::Accepted { incarnation, ticket });
+        if is_poison(segment) || self.chance(0.01) {
+            return self.happen(Due::Dead(incarnation));
+        }
+        if crowded {
+            let detail = "no room for this many rows".to_owned();
+            return self.give(Input::Failed { incarnation, ticket, fault: Fault::OutOfMemory, detail });
+        }
+        let odd = self.dice.random_range(0.0..1.0) / self.chaos.max(1e-9);
+        let detail = "as the dice fell".to_owned();
+        match odd {
+            x if x < 0.002 => {
+                if let Some(worker) = self.workers.get_mut(&incarnation) {
+                    worker.stuck = true;
+                }
+            }
+            x if x < 0.004 => {
+                if let Some(worker) = self.workers.get_mut(&incarnation) {
+                    worker.silent = true;
+                }
+            }
+            x if x < 0.010 => {
+                self.give(Input::Failed { incarnation, ticket, fault: Fault::Runaway, detail });
+            }
+            x if x < 0.012 => {
+                self.give(Input::Failed { incarnation, ticket, fault: Fault::DeviceFault, detail });
+                self.soon(20, Due::Dead(incarnation));
+            }
+            x if x < 0.014 => self.give(Input::Garbage { incarnation, detail }),
+            x if x < 0.015 => {
+                self.give(Input::Failed { incarnation, ticket, fault: Fault::BadRequest, detail });
+            }
+            x if x < 0.020 => self.finish_row(incarnation, ticket, f32::NAN),
+            x => {
+                self.give(Input::Chunk { incarnation, ticket, samples: 12_000 });
+                self.finish_row(incarnation, ticket, 0.5);
+                if x < 0.03 {
+                    // Once more, and for something long gone.
+                    self.finish_row(incarnation, ticket, 0.5);
+                    self.finish_row(incarnation, Ticket(ticket.0.saturating_sub(40)), 0.5);
+                }
+            }
+        }
+        self.soon(300, Due::Work(incarnation));
+    }
+
+    fn finish_row(&mut self, incarnation: Incarnation, ticket: Ticket, peak: f32) {
+        let facts = TakeFacts { samples: 12_000, sample_rate: SAMPLE_RATE, finite: peak.is_finite(), peak };
+        self.give(Input::Done { incarnation, ticket, facts, announced: 12_000, compute_ms: 100 });
+    }
+
+    fn store(&mut self, ticket: Ticket) {
+        if self.disk_full {
+            let detail = "no space left on device".to_owned();
+            self.give(Input::StoreFailed { ticket, fault: Fault::DiskFull, detail });
+        } else {
+            self.give(Input::Stored { ticket });
+        }
+    }
+
+    fn carry_out(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            self.referee.action(&action);
+            match action {
+                Action::Lease { count } => self.lease(count),
+                Action::Spawn { incarnation, .. } => self.soon(20, Due::Born(incarnation)),
+                Action::Load { incarnation, .. } => self.soon(2000, Due::Loaded(incarnation)),
+                Action::Speak { incarnation, ticket, segment, .. } => {
+                    if let Some(worker) = self.workers.get_mut(&incarnation) {
+                        assert!(worker.ready);
+                        worker.rows.push_back((ticket, segment));
+                        self.soon(600, Due::Work(incarnation));
+                    }
+                }
+                Action::CancelAll { incarnation } => {
+                    if let Some(worker) = self.workers.get_mut(&incarnation)
+                        && !worker.deaf
+                    {
+                        worker.rows.clear();
+                    }
+                }
+                Action::AskToLeave { incarnation } => {
+                    if let Some(worker) = self.workers.get_mut(&incarnation) {
+                        worker.leaving = true;
+                        if worker.ready && !worker.deaf && !worker.stuck && worker.rows.is_empty() {
+                            self.soon(10, Due::Dead(incarnation));
+                        }
+                    }
+                }
+                Action::Signal { incarnation, signal } => {
+                    let dies = self.workers.get(&incarnation).is_some_and(|worker| match signal {
+                        Signal::Abort => !worker.survives_abort,
+                        Signal::Kill => !worker.survives_kill,
+                    });
+                    if dies {
+                        self.soon(30, Due::Dead(incarnation));
+                    }
+                }
+                Action::Store { ticket } | Action::Quarantine { ticket, .. } => {
+                    self.soon(5, Due::Buried(ticket));
+                }
+                Action::LookAtDevice { device } => {
+                    self.give_later(Input::DeviceMemory { device, free_bytes: Some(40 << 30) });
+                }
+                Action::GiveBack { .. }
+                | Action::Settled { .. }
+                | Action::Tell(_)
+                | Action::SetRows { .. }
+                | Action::Renew { .. }
+                | Action::Bury { .. }
+                | Action::Discard { .. }
+                | Action::Finish(_) => {}
+            }
+        }
+    }
+
+    /// An answer that is there at once; it must not come inside the step that asked.
+    fn give_later(&mut self, input: Input) {
+        self.inbox.push_back(input);
+    }
+
+    fn lease(&mut self, count: u32) {
+        for _ in 0..count {
+            if self.next_segment > self.book {
+                return self.give_later(Input::Dry { for_good: true });
+            }
+            let segment = SegmentId(self.next_segment);
+            self.next_segment += 1;
+            self.give_later(Input::Leased { segment, audio_s: 4.0 });
+        }
+    }
+}
+
+/// Faults as often as here are not one night's: the intensity would park every slot.
+fn tireless() -> SupervisionSettings {
+    SupervisionSettings {
+        intensity: 1_000_000,
+        max_resident_bytes: Some(8 << 30),
+        backoff_cap: Duration::from_secs(5),
+        ..SupervisionSettings::default()
+    }
+}
+
+#[test]
+fn a_million_events_lose_no_segment() {
+    let world = World::new(20_261_123, 200_000, 1.0, tireless()).play(None);
+    assert_eq!(world.referee.over, Some(Stopped::Finished));
+    assert_eq!(world.referee.ended.len(), 200_000);
+    let quarantined: Vec<_> =
+        world.referee.ended.iter().filter(|(_, how)| **how == "quarantined").map(|(id, _)| *id).collect();
+    assert!((1..=200).all(|n| quarantined.contains(&SegmentId(n * 997))), "every poison is out");
+    // What is out beside the poison: texts that the engine refused, and the worst luck.
+    assert!(quarantined.len() < 200 + 400, "{}", quarantined.len());
+    assert!(world.events > 1_000_000, "{}", world.events);
+    let counters = world.machine.counters();
+    assert_eq!(counters.done + counters.quarantined, 200_000);
+    assert!(counters.restarts > 1_000 && counters.dropped > 1_000, "{counters:?}");
+}
+
+#[test]
+fn without_faults_nothing_is_retried_or_restarted() {
+    let settings = SupervisionSettings { max_resident_bytes: None, ..SupervisionSettings::default() };
+    let world = World::new(1, 990, 0.0, settings).play(None);
+    let counters = world.machine.counters();
+    assert_eq!((counters.done, counters.restarts, counters.dropped), (990, 0, 0));
+    // Only the memory that was announced and is not there.
+    assert!(counters.retried < 60, "{counters:?}");
+}
+
+#[test]
+fn every_seed_ends_with_every_segment_accounted_for() {
+    for seed in 0..60 {
+        let chaos = [0.3, 1.0, 3.0, 10.0][seed as usize % 4];
+        let drain = (seed % 3 == 0).then_some(500 + seed * 50);
+        let world = World::new(seed, 1_500, chaos, SupervisionSettings::default()).play(drain);
+        let ended = &world.referee.ended;
+        let left = ended.values().filter(|how| **how == "given back").count();
+        match world.referee.over {
+            Some(Stopped::Finished) => assert_eq!((ended.len(), left), (1_500, 0), "seed {seed}"),
+            Some(Stopped::Drained) => assert!(drain.is_some(), "seed {seed}"),
+            Some(Stopped::NoSlotLeft { .. }) => {}
+            other => panic!("seed {seed}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn one_seed_is_one_history() {
+    let history = |seed| {
+        let world = World::new(seed, 2_000, 1.0, tireless()).play(None);
+        (world.events, world.machine.counters(), world.now)
+    };
+    assert_eq!(history(5), history(5));
+    assert_ne!(history(5), history(6));
+}

@@ -186,7 +186,7 @@ impl Story {
     fn die(&mut self, incarnation: u64) -> &mut Self {
         let incarnation = Incarnation(incarnation);
         self.give(Input::Closed { incarnation });
-        let exit = Exit { code: None, text: "signal 6 (SIGABRT)".into() };
+        let exit = Exit { code: None, text: "signal 6 (SIGABRT)".into(), last_line: None };
         self.give(Input::Exited { incarnation, exit })
     }
 
@@ -547,7 +547,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         1 => incarnation.clone().prop_map(move |incarnation| Input::Garbage { incarnation, detail: detail() }),
         2 => incarnation.clone().prop_map(|incarnation| Input::Closed { incarnation }),
         3 => incarnation.prop_map(|incarnation| Input::Exited {
-            incarnation, exit: Exit { code: Some(1), text: "exit code 1".into() }
+            incarnation, exit: Exit { code: Some(1), text: "exit code 1".into(), last_line: None }
         }),
         1 => prop::option::of(0u64..4).prop_map(|gb| Input::DeviceMemory {
             device: "cuda:0".into(), free_bytes: gb.map(|gb| gb << 30)
@@ -609,7 +609,7 @@ proptest! {
             let mut todo = vec![input];
             todo.extend(referee.storing.iter().map(|ticket| Input::Stored { ticket: *ticket }));
             for incarnation in referee.workers.keys().copied().collect::<Vec<_>>() {
-                let exit = Exit { code: None, text: "signal 9 (SIGKILL)".into() };
+                let exit = Exit { code: None, text: "signal 9 (SIGKILL)".into(), last_line: None };
                 todo.push(Input::Exited { incarnation, exit });
                 todo.push(Input::Closed { incarnation });
             }

@@ -1,0 +1,327 @@
+//! The loop.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use narrator_core::{Dispatch, Incarnation, SegmentId, SlotId};
+use narrator_proto::{Load, RequestId, SetRows, Speak, ToWorker, Welcome};
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, spawn_blocking};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::sink::{self, Job};
+use super::worker::{Berth, Note, WAITING};
+use crate::machine::{Action, Input, Machine, MachineConfig, Signal, Stopped, Ticket};
+use crate::pool::{Order, Outcome, PoolConfig, PoolError};
+use crate::rules::deadline::estimate_audio_s;
+use crate::rules::take::TakeFacts;
+use crate::spawn::Process;
+use crate::{Lease, PoolEvent, Quarantined, ResultSink, SegmentSource, Take, Work};
+
+/// Runs a pool to its end.
+pub(crate) async fn run<S: SegmentSource>(
+    config: PoolConfig,
+    source: S,
+    sink: impl ResultSink + 'static,
+    observer: impl Fn(&PoolEvent) + Send,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+) -> Result<Outcome, PoolError> {
+    let settings = Arc::new(config.settings.clone());
+    let machine = Machine::new(MachineConfig {
+        devices: config.devices.clone(),
+        settings: Arc::clone(&settings),
+        seed: config.seed,
+        can_look: config.probe.is_some(),
+    });
+    let (facts, mut heard_facts) = mpsc::unbounded_channel();
+    let (notes, mut heard_notes) = mpsc::channel(WAITING);
+    let (answers, mut heard_answers) = mpsc::unbounded_channel();
+    let (store, storing) = sink::start(sink, answers.clone());
+    let mut ticks = interval(settings.tick);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut driver = Driver {
+        run: config.run.as_str().into(),
+        welcome: Welcome {
+            beat_ms: settings.beat.as_millis() as u32,
+            orphan_grace_ms: settings.orphan_grace.as_millis() as u32,
+            ..Welcome::default()
+        },
+        connect: settings.connect,
+        config,
+        machine,
+        source,
+        observer,
+        began: Instant::now(),
+        workers: HashMap::new(),
+        tickets: HashMap::new(),
+        works: HashMap::new(),
+        facts,
+        notes,
+        answers,
+        store,
+        inbox: Vec::new(),
+        stopped: None,
+    };
+    let actions = driver.machine.start();
+    driver.carry_out(actions);
+    let stopped = loop {
+        driver.empty_inbox();
+        if let Some(stopped) = driver.stopped.take() {
+            break stopped;
+        }
+        // No arm is favoured: a flood from one side must not shut the others out.
+        tokio::select! {
+            Some(note) = heard_notes.recv() => driver.hear(note),
+            Some(note) = heard_facts.recv() => driver.hear(note),
+            Some(input) = heard_answers.recv() => driver.give(input),
+            Some(order) = orders.recv() => driver.give(match order {
+                Order::Drain(why) => Input::Drain { why },
+                Order::StopNow(why) => Input::StopNow { why },
+            }),
+            _ = ticks.tick() => driver.give(Input::Tick),
+        }
+    };
+    let outcome = Outcome {
+        stopped,
+        quarantined: driver.machine.quarantined().to_vec(),
+        counters: driver.machine.counters(),
+    };
+    // The sink's thread ends with its sender; it has nothing left to do.
+    drop(driver);
+    storing.await.map_err(|_| PoolError::Internal)?;
+    Ok(outcome)
+}
+
+/// One worker's handles. Dropped: tasks end, the pipe closes, the process group dies.
+struct Hand {
+    process: Option<Process>,
+    /// The last signal, for a process that was signalled before it was born.
+    signalled: Option<Signal>,
+    messages: mpsc::UnboundedSender<ToWorker>,
+    tasks: AbortHandle,
+}
+
+impl Drop for Hand {
+    fn drop(&mut self) {
+        self.tasks.abort();
+    }
+}
+
+fn deliver(process: &Process, signal: Signal) {
+    match signal {
+        Signal::Abort => process.abort(),
+        Signal::Kill => process.kill(),
+    }
+}
+
+/// The samples of one dispatch: coming in, then on their way to the sink.
+enum Audio {
+    Coming { dispatch: Dispatch, take: u32, pcm: Vec<f32>, compute_ms: u64 },
+    Finished(Arc<Take>),
+}
+
+struct Driver<S, O> {
+    run: Arc<str>,
+    welcome: Welcome,
+    connect: Duration,
+    config: PoolConfig,
+    machine: Machine,
+    source: S,
+    observer: O,
+    began: Instant,
+    workers: HashMap<Incarnation, Hand>,
+    tickets: HashMap<Ticket, Audio>,
+    /// Texts and keys of the segments on lease.
+    works: HashMap<SegmentId, Work>,
+    facts: mpsc::UnboundedSender<Note>,
+    notes: mpsc::Sender<Note>,
+    answers: mpsc::UnboundedSender<Input>,
+    store: Sender<Job>,
+    /// Answers that were there at once, for after the step that asked.
+    inbox: Vec<Input>,
+    stopped: Option<Stopped>,
+}
+
+impl<S: SegmentSource, O: Fn(&PoolEvent)> Driver<S, O> {
+    fn give(&mut self, input: Input) {
+        let actions = self.machine.step(self.began.elapsed(), input);
+        self.carry_out(actions);
+    }
+
+    fn empty_inbox(&mut self) {
+        while !self.inbox.is_empty() {
+            for input in std::mem::take(&mut self.inbox) {
+                self.give(input);
+            }
+        }
+    }
+
+    fn hear(&mut self, note: Note) {
+        match note {
+            Note::Input(input) => self.give(input),
+            Note::Born(incarnation, process) => {
+                // One that was given up meanwhile is dropped, and dies of it.
+                if let Some(hand) = self.workers.get_mut(&incarnation) {
+                    hand.signalled.iter().for_each(|signal| deliver(&process, *signal));
+                    hand.process = Some(process);
+                }
+            }
+            Note::Samples { incarnation, ticket, samples } => {
+                let count = samples.len() as u64;
+                if let Some(Audio::Coming { dispatch, pcm, .. }) = self.tickets.get_mut(&ticket)
+                    && dispatch.incarnation == incarnation
+                {
+                    pcm.extend_from_slice(&samples);
+                }
+                self.give(Input::Chunk { incarnation, ticket, samples: count });
+            }
+            Note::Done { incarnation, ticket, announced, compute_ms: spent_ms } => {
+                let sample_rate = self.machine.sample_rate(incarnation);
+                let facts = match self.tickets.get_mut(&ticket) {
+                    Some(Audio::Coming { pcm, compute_ms, .. }) => {
+                        *compute_ms = spent_ms;
+                        TakeFacts::of(pcm, sample_rate)
+                    }
+                    _ => TakeFacts::of(&[], sample_rate),
+                };
+                self.give(Input::Done { incarnation, ticket, facts, announced, compute_ms: spent_ms });
+            }
+        }
+    }
+
+    fn carry_out(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Lease { count } => self.lease(count),
+                Action::Renew { segment } => self.source.renew(segment),
+                Action::GiveBack { segment } => {
+                    self.works.remove(&segment);
+                    self.source.give_back(segment);
+                }
+                Action::Settled { segment } => drop(self.works.remove(&segment)),
+                Action::Spawn { slot, incarnation, device: _ } => self.spawn(slot, incarnation),
+                Action::Load { incarnation, device } => {
+                    let load = Load {
+                        model_dir: self.config.model_dir.to_string_lossy().into_owned(),
+                        device,
+                        precision: self.config.precision,
+                        threads: self.config.threads,
+                        max_rows: self.config.max_rows,
+                    };
+                    self.say(incarnation, ToWorker::Load(load));
+                }
+                Action::SetRows { incarnation, rows } => {
+                    self.say(incarnation, ToWorker::SetRows(SetRows { rows }));
+                }
+                Action::Speak { incarnation, ticket, segment, attempt, take, max_s } => {
+                    self.speak(Dispatch { segment, attempt, incarnation }, ticket, take, max_s);
+                }
+                Action::CancelAll { incarnation } => self.say(incarnation, ToWorker::CancelAll),
+                Action::AskToLeave { incarnation } => self.say(incarnation, ToWorker::Drain),
+                Action::Signal { incarnation, signal } => {
+                    if let Some(hand) = self.workers.get_mut(&incarnation) {
+                        hand.signalled = Some(signal);
+                        hand.process.iter().for_each(|process| deliver(process, signal));
+                    }
+                }
+                Action::Bury { incarnation } => drop(self.workers.remove(&incarnation)),
+                Action::Store { ticket } => self.store(ticket),
+                Action::Quarantine { ticket, segment, fault, tries, why } => {
+                    if let Some(work) = self.works.get(&segment) {
+                        let out = Quarantined { segment, key: work.key, fault, tries, why };
+                        let _ = self.store.send(Job::Quarantine(ticket, out));
+                    }
+                }
+                Action::Discard { ticket } => drop(self.tickets.remove(&ticket)),
+                Action::LookAtDevice { device } => self.look(device),
+                Action::Tell(what) => {
+                    let elapsed_ms = self.machine.now().as_millis() as u64;
+                    (self.observer)(&PoolEvent { run: Arc::clone(&self.run), elapsed_ms, what });
+                }
+                Action::Finish(stopped) => self.stopped = Some(stopped),
+            }
+        }
+    }
+
+    fn lease(&mut self, count: u32) {
+        for _ in 0..count {
+            match self.source.lease() {
+                Lease::Work(work) => {
+                    let (segment, audio_s) = (work.segment, estimate_audio_s(&work.text, work.speed));
+                    self.works.insert(segment, work);
+                    self.inbox.push(Input::Leased { segment, audio_s });
+                }
+                Lease::NothingNow => return self.inbox.push(Input::Dry { for_good: false }),
+                Lease::Exhausted => return self.inbox.push(Input::Dry { for_good: true }),
+            }
+        }
+    }
+
+    fn spawn(&mut self, slot: SlotId, incarnation: Incarnation) {
+        let (messages, receiver) = mpsc::unbounded_channel();
+        let config = &self.config;
+        let berth = Berth {
+            slot,
+            incarnation,
+            program: config.program.clone(),
+            args: config.args.clone(),
+            env: config.env.clone(),
+            run_dir: config.run_dir.clone(),
+            welcome: self.welcome,
+            allow_build_skew: config.allow_build_skew,
+            within: self.connect.saturating_mul(10),
+            facts: self.facts.clone(),
+            notes: self.notes.clone(),
+            messages: receiver,
+        };
+        let tasks = tokio::spawn(berth.serve()).abort_handle();
+        self.workers.insert(incarnation, Hand { process: None, signalled: None, messages, tasks });
+    }
+
+    fn speak(&mut self, dispatch: Dispatch, ticket: Ticket, take: u32, max_s: f64) {
+        let Some(work) = self.works.get(&dispatch.segment) else { return };
+        let speak = Speak {
+            text: work.text.clone(),
+            language: work.language.clone(),
+            voice: work.voice.clone(),
+            speed: work.speed,
+            seed: work.key.row_seed(take),
+            max_seconds: max_s as f32,
+        };
+        let audio = Audio::Coming { dispatch, take, pcm: Vec::new(), compute_ms: 0 };
+        self.tickets.insert(ticket, audio);
+        self.say(dispatch.incarnation, ToWorker::Speak { request: RequestId(ticket.0), speak });
+    }
+
+    /// A pipe that is closed by now takes nothing; its end is reported by its reader.
+    fn say(&self, incarnation: Incarnation, message: ToWorker) {
+        if let Some(hand) = self.workers.get(&incarnation) {
+            let _ = hand.messages.send(message);
+        }
+    }
+
+    fn store(&mut self, ticket: Ticket) {
+        let Some(audio) = self.tickets.remove(&ticket) else { return };
+        let finished = match audio {
+            Audio::Finished(take) => take,
+            Audio::Coming { dispatch, take, pcm, compute_ms } => {
+                let Some(work) = self.works.get(&dispatch.segment) else { return };
+                let sample_rate = self.machine.sample_rate(dispatch.incarnation);
+                Arc::new(Take { dispatch, key: work.key, take, sample_rate, pcm, compute_ms })
+            }
+        };
+        let _ = self.store.send(Job::Take(ticket, Arc::clone(&finished)));
+        self.tickets.insert(ticket, Audio::Finished(finished));
+    }
+
+    fn look(&self, device: String) {
+        let Some(probe) = self.config.probe.clone() else { return };
+        let answers = self.answers.clone();
+        spawn_blocking(move || {
+            let free_bytes = probe.free_bytes(&device);
+            let _ = answers.send(Input::DeviceMemory { device, free_bytes });
+        });
+    }
+}
