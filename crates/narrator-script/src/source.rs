@@ -71,10 +71,18 @@ fn is_speakable_symbol(c: char) -> bool {
     "&%§©#+=@°$£€¥¢<>×÷±√∞".contains(c)
 }
 
+fn is_phrasing_mark(c: char) -> bool {
+    "-–—―….,;:!?¿¡«»‹›“”„‘’\"'()[]、。，".contains(c)
+}
+
 /// Punctuation that phrases a sentence even where it stands alone, as French sets it.
-fn is_phrasing_mark(text: &str) -> bool {
-    let is_mark = |c: char| "-–—―….,;:!?¿¡«»‹›“”„‘’\"'()[]、。，".contains(c);
-    text.chars().count() <= PAUSE_MARK_MAX_CHARS && text.chars().all(is_mark)
+fn is_phrasing(text: &str) -> bool {
+    text.chars().count() <= PAUSE_MARK_MAX_CHARS && text.chars().all(is_phrasing_mark)
+}
+
+/// A symbol that may be a word, perhaps with the punctuation behind it: `%.`
+fn is_speakable(text: &str) -> bool {
+    text.contains(is_speakable_symbol) && text.chars().all(|c| is_speakable_symbol(c) || is_phrasing_mark(c))
 }
 
 /// Which tokens take part in the block's text.
@@ -96,8 +104,8 @@ fn kept(tokens: &[Token]) -> Vec<bool> {
         let worth = (1..=GLUED_MARK_MAX_CHARS).contains(&length)
             && (glued_before
                 || glued_after
-                || (is_phrasing_mark(&token.text) && marks == 0)
-                || token.text.chars().all(is_speakable_symbol));
+                || (is_phrasing(&token.text) && marks == 0)
+                || is_speakable(&token.text));
         if worth && marks < MARKS_IN_A_ROW {
             marks += 1;
             keep[index] = true;

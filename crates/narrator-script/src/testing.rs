@@ -76,3 +76,15 @@ pub(crate) fn normalised_block(text: &str, language: &str, kind: BlockKind, lexi
     }
     said
 }
+
+/// What the English rules say for `text`, without the full stop at the block's end.
+pub(crate) fn english(text: &str, kind: BlockKind, language: &str) -> String {
+    let source = Source::of(&tokens(text));
+    let starts = sentence_starts(&source, language);
+    let mut said = source.text.clone();
+    let all = edits(&source, &starts, kind, language, &Lexicon::default());
+    for edit in all.into_iter().rev().filter(|edit| edit.rule != "final-stop") {
+        said.replace_range(edit.range, &edit.spoken);
+    }
+    said
+}

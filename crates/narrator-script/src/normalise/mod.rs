@@ -20,7 +20,7 @@ use narrator_core::BlockKind;
 use crate::lexicon::Lexicon;
 use crate::sentences::primary_subtag;
 use crate::source::{Source, is_pronounceable};
-use lexeme::{Lexeme, lexemes};
+use lexeme::{Kind, Lexeme, lexemes};
 
 /// A stretch of the block's text and what is spoken for it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,11 +34,70 @@ pub(crate) struct Edit {
 /// What a rule sees: the whole block.
 #[derive(Debug)]
 pub(crate) struct View<'a> {
-    pub(crate) text: &'a str,
+    pub(crate) source: &'a Source,
     pub(crate) lexemes: &'a [Lexeme<'a>],
     pub(crate) kind: BlockKind,
     /// Byte offsets at which a sentence ends, in rising order; the block's end is one of them.
     pub(crate) sentence_ends: &'a [usize],
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn word(&self, at: usize) -> Option<&'a str> {
+        self.lexemes.get(at).filter(|it| it.kind == Kind::Word).map(|it| it.text)
+    }
+
+    pub(crate) fn digits(&self, at: usize) -> Option<&'a str> {
+        self.lexemes.get(at).filter(|it| it.kind == Kind::Digits).map(|it| it.text)
+    }
+
+    pub(crate) fn mark(&self, at: usize) -> Option<char> {
+        self.lexemes.get(at).filter(|it| it.kind == Kind::Mark).and_then(|it| it.text.chars().next())
+    }
+
+    pub(crate) fn is_mark(&self, at: usize, mark: char) -> bool {
+        self.mark(at) == Some(mark)
+    }
+
+    pub(crate) fn is_space(&self, at: usize) -> bool {
+        self.lexemes.get(at).is_some_and(|it| it.kind == Kind::Space)
+    }
+
+    /// Whether lexeme `at` is a word or a number, and so would run together with another.
+    pub(crate) fn is_wordlike(&self, at: Option<usize>) -> bool {
+        at.and_then(|at| self.lexemes.get(at)).is_some_and(|it| matches!(it.kind, Kind::Word | Kind::Digits))
+    }
+
+    /// The word before `at` with one space between.
+    pub(crate) fn word_before(&self, at: usize) -> Option<&'a str> {
+        let space = at.checked_sub(1).filter(|&space| self.is_space(space))?;
+        space.checked_sub(1).and_then(|word| self.word(word))
+    }
+
+    /// The word after `at` with one space between.
+    pub(crate) fn word_after(&self, at: usize) -> Option<&'a str> {
+        if self.is_space(at + 1) { self.word(at + 2) } else { None }
+    }
+
+    /// Whether a sentence ends with lexeme `at`, closing marks after it left aside.
+    pub(crate) fn ends_sentence(&self, at: usize) -> bool {
+        let Some(lexeme) = self.lexemes.get(at) else { return true };
+        let text = &self.source.text;
+        let rest = &text[lexeme.end()..];
+        let marks = rest.find(|c: char| c.is_alphanumeric() || c.is_whitespace()).unwrap_or(rest.len());
+        let next = self.sentence_ends.partition_point(|&end| end < lexeme.end());
+        self.sentence_ends.get(next).is_none_or(|&end| end <= lexeme.end() + marks)
+    }
+
+    /// Whether nothing but marks stands before lexeme `at` in its block.
+    pub(crate) fn begins_block(&self, at: usize) -> bool {
+        !self.lexemes[..at].iter().any(|it| matches!(it.kind, Kind::Word | Kind::Digits))
+    }
+
+    /// Whether byte `offset` is where a token begins or ends.
+    pub(crate) fn is_token_edge(&self, offset: usize) -> bool {
+        let token = &self.source.tokens[self.source.token_at(offset)];
+        token.range.start == offset || token.range.end <= offset
+    }
 }
 
 /// What a rule claims: lexemes from the one it was asked about, and the words for them.
@@ -67,7 +126,7 @@ pub(crate) fn edits(
     let mut sentence_ends: Vec<usize> =
         starts.iter().map(|&start| source.tokens[start - 1].range.end).collect();
     sentence_ends.push(source.text.len());
-    let view = View { text: &source.text, lexemes: &lexemes, kind, sentence_ends: &sentence_ends };
+    let view = View { source, lexemes: &lexemes, kind, sentence_ends: &sentence_ends };
     let english = english::English::for_language(language);
 
     let mut edits = Vec::new();

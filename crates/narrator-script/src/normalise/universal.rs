@@ -14,7 +14,20 @@ pub(crate) fn claim(view: &View<'_>, at: usize) -> Option<Claim> {
             c if is_invisible(c) => Some(Claim::new(1, "", "invisible")),
             _ => None,
         },
-        Kind::Space if lexeme.text != " " => Some(Claim::new(1, " ", "space")),
+        Kind::Space => space_in_token(view, at),
+        _ => None,
+    }
+}
+
+/// White space inside a token, which an ingester should not leave there: one space, and none at an edge.
+fn space_in_token(view: &View<'_>, at: usize) -> Option<Claim> {
+    let lexeme = &view.lexemes[at];
+    let token = &view.source.tokens[view.source.token_at(lexeme.start)];
+    let inside = token.range.start <= lexeme.start && lexeme.end() <= token.range.end;
+    let at_edge = token.range.start == lexeme.start || lexeme.end() == token.range.end;
+    match (inside, at_edge) {
+        (true, true) => Some(Claim::new(1, "", "space")),
+        (true, false) if lexeme.text != " " => Some(Claim::new(1, " ", "space")),
         _ => None,
     }
 }
@@ -24,10 +37,10 @@ pub(crate) fn claim(view: &View<'_>, at: usize) -> Option<Claim> {
 fn emphasis(view: &View<'_>, at: usize) -> Claim {
     let mark = |lexeme: &&super::Lexeme<'_>| lexeme.text == "_" || lexeme.text == "*";
     let count = view.lexemes[at..].iter().take_while(mark).count();
-    let is_word = |at: Option<usize>| {
-        at.and_then(|at| view.lexemes.get(at)).is_some_and(|it| matches!(it.kind, Kind::Word | Kind::Digits))
-    };
-    let inside = is_word(at.checked_sub(1)) && is_word(Some(at + count));
+    let inside = view.is_wordlike(at.checked_sub(1))
+        && view.is_wordlike(Some(at + count))
+        && !view.is_token_edge(view.lexemes[at].start)
+        && !view.is_token_edge(view.lexemes[at + count - 1].end());
     Claim::new(count, if inside { " " } else { "" }, "emphasis")
 }
 
@@ -42,6 +55,7 @@ fn is_invisible(c: char) -> bool {
 /// stop. A line of verse runs on and gets a comma.
 pub(crate) fn final_stop(view: &View<'_>, language: &str) -> Option<Edit> {
     let core = view
+        .source
         .text
         .trim_end_matches(|c: char| matches!(c, '”' | '’' | '"' | '\'' | '»' | ')' | ']' | '_' | '*'));
     if !core.chars().next_back().is_some_and(char::is_alphanumeric) {
@@ -54,6 +68,6 @@ pub(crate) fn final_stop(view: &View<'_>, language: &str) -> Option<Edit> {
         (_, "hi" | "bn" | "pa" | "mr") => "।",
         _ => ".",
     };
-    let end = view.text.len();
+    let end = view.source.text.len();
     Some(Edit { range: end..end, spoken: mark.to_owned(), rule: "final-stop" })
 }

@@ -1,43 +1,83 @@
 //! English.
+//!
+//! Rules are asked in a fixed order at every lexeme, the more particular before the more general: a date
+//! before a time, a time before a number, an abbreviation before a word in capitals. Where a reading
+//! cannot be known from the page (12/3/1887 without a country, `St.` between two names) the rule takes
+//! the one that cannot mislead, or leaves the text to the engine.
 
+mod abbreviations;
+mod capitals;
+mod context;
+mod date;
+mod money;
+mod number;
+mod quantity;
+mod roman;
+mod speller;
+mod symbols;
+#[cfg(test)]
+mod tests;
+mod time;
+mod unit;
+mod web;
+
+use super::lexeme::Kind;
 use super::{Claim, View};
+pub(crate) use abbreviations::wants_more;
+use speller::And;
 
-#[derive(Debug)]
-pub(crate) struct English {}
+/// English as one country speaks it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct English {
+    pub(crate) and: And,
+    /// Whether 12/3 is the twelfth of March, the third of December, or nobody knows.
+    pub(crate) day_first: Option<bool>,
+}
 
 impl English {
     pub(crate) fn for_language(language: &str) -> Option<Self> {
-        (crate::sentences::primary_subtag(language) == "en").then_some(Self {})
+        if crate::sentences::primary_subtag(language) != "en" {
+            return None;
+        }
+        let region = language.rsplit(['-', '_']).next().unwrap_or_default();
+        Some(match region.to_ascii_uppercase().as_str() {
+            "US" => Self { and: And::Left, day_first: Some(false) },
+            "GB" | "AU" | "NZ" | "IE" | "IN" | "ZA" => Self { and: And::Spoken, day_first: Some(true) },
+            _ => Self { and: And::Left, day_first: None },
+        })
     }
 
-    pub(crate) fn claim(&self, _view: &View<'_>, _at: usize) -> Option<Claim> {
-        None
+    /// What English says for the text at lexeme `at`.
+    pub(crate) fn claim(self, view: &View<'_>, at: usize) -> Option<Claim> {
+        let claim = match view.lexemes[at].kind {
+            Kind::Word => web::claim(view, at)
+                .or_else(|| money::claim_foreign_dollars(self, view, at))
+                .or_else(|| time::claim_meridian(view, at))
+                .or_else(|| roman::claim(self, view, at))
+                .or_else(|| abbreviations::claim(view, at))
+                .or_else(|| capitals::claim(view, at)),
+            Kind::Digits => date::claim(self, view, at)
+                .or_else(|| time::claim(self, view, at))
+                .or_else(|| quantity::claim_phone(view, at))
+                .or_else(|| quantity::claim(self, view, at)),
+            Kind::Mark => money::claim(self, view, at)
+                .or_else(|| quantity::claim_marked(self, view, at))
+                .or_else(|| symbols::claim(view, at)),
+            Kind::Space => None,
+        };
+        claim.map(|claim| apart(view, at, claim))
     }
 }
 
-/// Titles before a name, and words before a number: whatever sentencex thinks of them.
-pub(crate) fn wants_more(word: &str, after: &str) -> bool {
-    const BEFORE_NAMES: [&str; 28] = [
-        "Mr.", "Mrs.", "Ms.", "Messrs.", "Dr.", "Prof.", "Rev.", "Revd.", "Hon.", "Capt.", "Col.", "Gen.",
-        "Lt.", "Lieut.", "Sgt.", "Serjt.", "Maj.", "Cmdr.", "Adm.", "Gov.", "Pres.", "Sen.", "Rep.", "Mme.",
-        "Mlle.", "Bp.", "Abp.", "Mt.",
-    ];
-    const BEFORE_NUMBERS: [&str; 16] = [
-        "vol.", "vols.", "ch.", "chap.", "no.", "nos.", "p.", "pp.", "pg.", "fig.", "figs.", "pt.", "bk.",
-        "art.", "sect.", "op.",
-    ];
-    let word = word.trim_start_matches(|c: char| !c.is_alphanumeric());
-    let numeral = |text: &str| {
-        let end = text.find(|c: char| !c.is_alphanumeric()).unwrap_or(text.len());
-        let first = &text[..end];
-        // `I` with more behind it is the pronoun.
-        !first.is_empty()
-            && !(first == "I" && text[end..].starts_with(char::is_whitespace))
-            && (first.starts_with(|c: char| c.is_ascii_digit())
-                || first
-                    .chars()
-                    .all(|c| matches!(c, 'I' | 'V' | 'X' | 'L' | 'C' | 'i' | 'v' | 'x' | 'l' | 'c')))
-    };
-    BEFORE_NAMES.iter().any(|title| title.eq_ignore_ascii_case(word))
-        || (BEFORE_NUMBERS.iter().any(|short| short.eq_ignore_ascii_case(word)) && numeral(after))
+/// Words put in for a number must not run together with a letter beside it: `B12`, `4x4`.
+fn apart(view: &View<'_>, at: usize, mut claim: Claim) -> Claim {
+    let end = at + claim.lexemes;
+    let (Some(first), Some(last)) = (view.lexemes.get(at), view.lexemes.get(end - 1)) else { return claim };
+    if view.is_wordlike(at.checked_sub(1)) && !view.is_token_edge(first.start) {
+        claim.spoken.insert(0, ' ');
+    }
+    if view.is_wordlike(Some(end)) && !view.is_token_edge(last.end()) {
+        claim.spoken.push(' ');
+    }
+    claim
 }

@@ -1,0 +1,80 @@
+//! Addresses of the web and of mail, said as people say them: narrator dot example slash books.
+
+use super::speller::{And, cardinal, digits};
+use crate::normalise::{Claim, View};
+
+/// Endings that make a row of words with dots an address.
+const DOMAINS: [&str; 11] = ["com", "org", "net", "edu", "gov", "io", "uk", "de", "info", "dev", "app"];
+
+pub(crate) fn claim(view: &View<'_>, at: usize) -> Option<Claim> {
+    let before = at.checked_sub(1);
+    if view.is_wordlike(before)
+        || before.is_some_and(|it| matches!(view.mark(it), Some('.' | '/' | '@' | '-' | '_')))
+    {
+        return None;
+    }
+    let start = view.lexemes[at].start;
+    let run = view.source.text[start..].split(char::is_whitespace).next()?;
+    let address = run.trim_end_matches(|c: char| !c.is_alphanumeric() && c != '/');
+    let said = address_of(address)?;
+    let end = start + address.len();
+    let lexemes = view.lexemes[at..].iter().take_while(|it| it.start < end).count();
+    Some(Claim::new(lexemes, said, "address"))
+}
+
+fn address_of(text: &str) -> Option<String> {
+    let (rest, certain) = match text.split_once("://") {
+        Some(("http" | "https" | "ftp" | "HTTP" | "HTTPS", rest)) => (rest, true),
+        Some(_) => return None,
+        None => (text, text.starts_with("www.")),
+    };
+    let rest = rest.trim_end_matches('/');
+    let host = rest.split(['/', '?', '#', ':']).next()?;
+    let is_host_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '@' | '+' | '%');
+    let labels: Vec<&str> = host.rsplit(['.', '@']).collect();
+    let well_formed =
+        labels.len() > 1 && host.chars().all(is_host_char) && labels.iter().all(|it| !it.is_empty());
+    let is_mail = host.matches('@').count() == 1;
+    if !well_formed || !(certain || is_mail || DOMAINS.contains(labels.first()?)) {
+        return None;
+    }
+    Some(said(rest))
+}
+
+fn said(address: &str) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let mut rest = address;
+    while let Some(first) = rest.chars().next() {
+        let is_same = |c: char| {
+            if first.is_ascii_digit() {
+                c.is_ascii_digit()
+            } else {
+                first.is_alphabetic() && c.is_alphabetic()
+            }
+        };
+        let end = rest.find(|c| !is_same(c)).unwrap_or(rest.len()).max(first.len_utf8());
+        let (run, after) = rest.split_at(end);
+        rest = after;
+        words.push(match first {
+            '.' => "dot".to_owned(),
+            '/' => "slash".to_owned(),
+            '@' => "at".to_owned(),
+            '-' => "dash".to_owned(),
+            '_' => "underscore".to_owned(),
+            ':' => "colon".to_owned(),
+            '?' => "question mark".to_owned(),
+            '=' => "equals".to_owned(),
+            '&' => "and".to_owned(),
+            '#' => "hash".to_owned(),
+            '%' => "percent".to_owned(),
+            '+' => "plus".to_owned(),
+            '~' => "tilde".to_owned(),
+            _ if first.is_ascii_digit() => match run.parse::<u64>() {
+                Ok(n) if run.len() <= 2 && !run.starts_with('0') => cardinal(n, And::Left),
+                _ => digits(run),
+            },
+            _ => run.to_owned(),
+        });
+    }
+    words.join(" ")
+}
