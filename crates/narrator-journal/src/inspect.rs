@@ -73,8 +73,8 @@ impl fmt::Display for Report {
         }
         write!(
             f,
-            "\n{records} records in {end} of {bytes} bytes: {runs} runs, {done} segments done, \
-             {quarantined} quarantined"
+            "\nrecords: {records}, in {end} of {bytes} bytes; runs: {runs}, segments done: {done}, \
+             quarantined: {quarantined}"
         )?;
         if self.passed_over > 0 {
             write!(f, "\n{} records of a newer version passed over", self.passed_over)?;

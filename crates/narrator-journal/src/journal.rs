@@ -112,21 +112,24 @@ impl Journal {
         let found = scan_file(path, &bytes)?;
         refuse_unsound(path, &found)?;
         let mut file = fs.open(path).map_err(io_error("open", path))?;
-        let mut room_end = bytes.len() as u64;
         let mut torn = None;
         if let Tail::Torn { bytes: length } = found.tail {
             let tail = bytes.get(found.end as usize..).unwrap_or_default();
             let kept = keep_aside(fs.as_ref(), path, "torn", tail.get(..length as usize).unwrap_or(tail))?;
-            file.truncate(found.end).map_err(io_error("cut", path))?;
-            file.sync_all().map_err(io_error("sync", path))?;
-            room_end = found.end;
             torn = Some(TornTail { at: found.end, bytes: length, kept });
         }
+        // The run before may have ended because its last sync failed. Then the last write is read from
+        // memory and will never reach the disk by itself: so it is written once more. Room likewise.
+        let last_write = bytes.get(found.last_write as usize..found.end as usize).unwrap_or_default();
+        write_all_at(file.as_mut(), found.last_write, last_write).map_err(io_error("write to", path))?;
+        file.truncate(found.end).map_err(io_error("cut", path))?;
+        file.sync_all().map_err(io_error("sync", path))?;
         // A run that died between the rename and this call's like may have left the name in memory only.
         sync_folder_of(fs.as_ref(), path)?;
         let mut replay = replay_of(&found);
         let path = path.to_path_buf();
-        let mut journal = Self { fs, path, file, end: found.end, room_end, seed: found.seed, poisoned: None };
+        let (end, seed) = (found.end, found.seed);
+        let mut journal = Self { fs, path, file, end, room_end: end, seed, poisoned: None };
         let opened = Record::RunOpened(opening.clone());
         journal.append(&opened)?;
         replay.apply(&opened);

@@ -77,6 +77,8 @@ pub(crate) struct Scan {
     pub records: Vec<Located>,
     /// Offset behind the last believed record, where the next is written.
     pub end: u64,
+    /// Where the write began that carried that record.
+    pub last_write: u64,
     pub tail: Tail,
     /// What the next frame's checksum continues from.
     pub(crate) seed: u32,
@@ -85,9 +87,9 @@ pub(crate) struct Scan {
 /// Reads a whole journal file from its bytes. Fails only where the header gives nothing to go by.
 pub(crate) fn scan(bytes: &[u8]) -> Result<Scan, HeaderFault> {
     let (header, crc) = FileHeader::decode(bytes)?;
-    let mut scan =
-        Scan { header, records: Vec::new(), end: HEADER_BYTES as u64, tail: Tail::Clean, seed: crc };
     let mut at = HEADER_BYTES;
+    let (end, last_write) = (at as u64, at as u64);
+    let mut scan = Scan { header, records: Vec::new(), end, last_write, tail: Tail::Clean, seed: crc };
     while let Some(frame) = frame_at(bytes, at, scan.seed) {
         match locate(at, &frame) {
             Ok(record) => scan.records.push(record),
@@ -96,6 +98,7 @@ pub(crate) fn scan(bytes: &[u8]) -> Result<Scan, HeaderFault> {
                 return Ok(scan);
             }
         }
+        scan.last_write = (at - frame.back) as u64;
         at = frame.end;
         scan.end = at as u64;
         scan.seed = frame.crc;
