@@ -1,4 +1,5 @@
 //! Books as manuscripts.
+mod chapter_lines;
 mod chapters;
 mod container;
 mod encoding;
@@ -7,9 +8,11 @@ mod error;
 mod flow;
 mod format;
 mod html;
+mod layout;
 mod markdown;
 mod markup;
 mod metadata;
+mod numerals;
 mod page;
 mod plain;
 mod read;
