@@ -59,17 +59,7 @@ impl FrameDecoder {
     }
 
     fn advance(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, FrameError> {
-        let header = match self.current {
-            Some(header) => header,
-            None => {
-                if !fill(&mut self.header, &mut self.header_filled, input) {
-                    return Ok(None);
-                }
-                let header = Header::parse(&self.header)?;
-                self.payload = Vec::with_capacity(header.payload_len);
-                *self.current.insert(header)
-            }
-        };
+        let Some(header) = self.header_from(input)? else { return Ok(None) };
         let (now, rest) = input.split_at(input.len().min(header.payload_len - self.payload.len()));
         self.payload.extend_from_slice(now);
         *input = rest;
@@ -84,6 +74,17 @@ impl FrameDecoder {
         let payload = std::mem::take(&mut self.payload);
         *self = Self::default();
         Ok(Some(header.into_frame(payload)))
+    }
+
+    /// The header in hand, read from `input` if it is not there yet. Only a header that was believed
+    /// reserves anything.
+    fn header_from(&mut self, input: &mut &[u8]) -> Result<Option<Header>, FrameError> {
+        if self.current.is_none() && fill(&mut self.header, &mut self.header_filled, input) {
+            let header = Header::parse(&self.header)?;
+            self.payload = Vec::with_capacity(header.payload_len);
+            self.current = Some(header);
+        }
+        Ok(self.current)
     }
 }
 
