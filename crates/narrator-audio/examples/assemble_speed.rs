@@ -79,7 +79,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("programme          {:8.2} h in {} takes", length / 3600.0, pieces.len());
     for (stage, time) in stages {
         let name = format!("{stage:?}").to_lowercase();
-        println!("{name:<18} {:8.1} s, {:.0} times real time", time.as_secs_f64(), length / time.as_secs_f64());
+        println!(
+            "{name:<18} {:8.1} s, {:.0} times real time",
+            time.as_secs_f64(),
+            length / time.as_secs_f64()
+        );
     }
     println!("in all             {:8.1} s", total.as_secs_f64());
     println!("bytes              {:8}", finished.bytes);
@@ -108,9 +112,8 @@ fn synthetic_voice(seed: u32) -> Vec<f32> {
         let pitch = 110.0 + 40.0 * (t * 1.3 + seed as f32).sin();
         phase = (phase + pitch / rate).fract();
         let envelope = ((t * 4.1).sin() * 0.5 + 0.5) * if t % 3.7 < 3.2 { 1.0 } else { 0.0 };
-        let wave: f32 = (1..20_u8)
-            .map(|k| (phase * std::f32::consts::TAU * f32::from(k)).sin() / f32::from(k))
-            .sum();
+        let wave: f32 =
+            (1..20_u8).map(|k| (phase * std::f32::consts::TAU * f32::from(k)).sin() / f32::from(k)).sum();
         0.18 * envelope * wave
     });
     let edge = std::iter::repeat_n(0.0, 8_000);

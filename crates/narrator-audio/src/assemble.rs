@@ -1,6 +1,7 @@
 //! The whole way: takes in, a finished audiobook out.
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 
 use tracing::{info, warn};
 
@@ -9,18 +10,17 @@ use crate::error::AudioError;
 use crate::ffmpeg::Ffmpeg;
 use crate::folder::{Folder, file_name};
 use crate::format::{Format, Output};
-use crate::levels::{MAX_ENCODES, first_levels, next_levels};
+use crate::levels::{MAX_ENCODES, MAX_REHEARSALS, corrected_levels, first_levels, limits, next_levels};
 use crate::part::Part;
 use crate::picture;
-use crate::render::{FileJob, Layout, Report, Shared, encode, measure_programme, verify};
+use crate::render::{FileJob, Layout, Report, Shared, encode, measure_programme, rehearse, verify};
 use crate::tags::{Mark, Tags, Track, chapter_title, language_code};
 
 /// Assembles a book.
 ///
-/// The programme is measured in a first pass, mastered and encoded in a second, and what was written is
-/// decoded and measured again; where a lossy format went over the wanted peak, or the limiter took more
-/// loudness than expected, it is encoded once more with corrected levels. Only then do the files get
-/// their names. The same takes, settings and ffmpeg give the same bytes.
+/// The programme is measured, mastered without being written until its loudness is right, then mastered
+/// and encoded; what was written is decoded and measured again, and where a lossy format went over the
+/// wanted peak it is encoded once more with a lower ceiling. Only then do the files get their names. The same takes, settings and ffmpeg give the same bytes.
 ///
 /// `ffmpeg` may be absent for formats that do not need it. `progress` is called on the caller's thread,
 /// several times a second or so; [`ControlFlow::Break`] stops the work and leaves nothing behind.
@@ -134,7 +134,7 @@ impl Claimed {
             start,
             end,
             tags,
-            metadata: Default::default(),
+            metadata: PathBuf::new(),
             cover: None,
         };
         let files = if self.folder.is_none() {
@@ -205,6 +205,13 @@ fn master(
 ) -> Result<Mastered, AudioError> {
     let settings = &assembly.settings;
     let mut levels = first_levels(&layout.takes, settings, shared.format.is_lossy());
+    if limits(&layout.takes, levels) {
+        for _ in 0..MAX_REHEARSALS {
+            let rehearsed = rehearse(assembly, layout, levels, report)?;
+            let Some(next) = corrected_levels(&rehearsed, settings, levels) else { break };
+            levels = next;
+        }
+    }
     let mut encodes = 0;
     loop {
         encodes += 1;

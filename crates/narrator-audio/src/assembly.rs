@@ -43,6 +43,9 @@ pub struct Assembly {
 pub enum Stage {
     /// Takes are read and the whole programme's loudness is measured; counted in takes.
     Measure,
+    /// The programme is mastered without being written, to find what the limiter takes; counted in
+    /// samples.
+    Rehearse,
     /// The programme is mastered and encoded; counted in samples.
     Encode,
     /// What was written is decoded and measured; counted in samples.

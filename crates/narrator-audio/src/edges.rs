@@ -92,6 +92,7 @@ pub(crate) fn fade_edges(kept: &mut [f32], edges: &Edges, rate: u32) {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "bit for bit is what is promised")]
 mod tests {
     use proptest::prelude::*;
 

@@ -19,6 +19,12 @@ const MARGIN_DB: f64 = 0.1;
 /// 64 kb/s, limited by 5 dB: docs/benchmarks.md.
 const LOSSY_MARGIN_DB: f64 = 0.6;
 
+/// A rehearsal corrects what the limiter takes when it is more than this.
+const REHEARSED_TOLERANCE: f64 = 0.05;
+
+/// Rehearsals at most: each brings the loudness nearer by what the one before missed.
+pub(crate) const MAX_REHEARSALS: u32 = 3;
+
 /// Encodes at most this often; after the second the levels are as right as this material allows.
 pub(crate) const MAX_ENCODES: u32 = 3;
 
@@ -46,6 +52,18 @@ pub(crate) fn first_levels(takes: &Measurement, settings: &Audio, lossy: bool) -
     Levels { gain_db, ceiling_db: settings.true_peak_db - margin }
 }
 
+/// Whether these levels can reach the limiter at all.
+pub(crate) fn limits(takes: &Measurement, levels: Levels) -> bool {
+    takes.true_peak_db.is_some_and(|peak| peak + levels.gain_db > levels.ceiling_db)
+}
+
+/// Levels after a rehearsal that measured `rehearsed`; none when it was right.
+pub(crate) fn corrected_levels(rehearsed: &Measurement, settings: &Audio, used: Levels) -> Option<Levels> {
+    let missing = settings.loudness_lufs - rehearsed.loudness_lufs?;
+    let next = Levels { gain_db: rounded(used.gain_db + missing), ..used };
+    (missing.abs() > REHEARSED_TOLERANCE && next != used).then_some(next)
+}
+
 /// Levels for another try after one that delivered `delivered`; none when it was right, or as right as
 /// more gain can make it.
 pub(crate) fn next_levels(delivered: &Measurement, settings: &Audio, used: Levels) -> Option<Levels> {
@@ -59,6 +77,7 @@ pub(crate) fn next_levels(delivered: &Measurement, settings: &Audio, used: Level
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "bit for bit is what is promised")]
 mod tests {
     use super::*;
 
@@ -73,6 +92,16 @@ mod tests {
         assert_eq!(levels, Levels { gain_db: 5.46, ceiling_db: -3.1 });
         assert_eq!(first_levels(&Measurement::default(), &settings, true).gain_db, 0.0);
         assert_eq!(first_levels(&measured(-69.0, -60.0), &settings, true).gain_db, MAX_GAIN_DB);
+    }
+
+    #[test]
+    fn a_rehearsal_makes_good_what_the_limiter_takes() {
+        let settings = Audio::default();
+        let used = Levels { gain_db: 5.0, ceiling_db: -3.6 };
+        assert!(limits(&measured(-23.0, -8.0), used) && !limits(&measured(-23.0, -9.0), used));
+        let next = corrected_levels(&measured(-18.3, -3.6), &settings, used);
+        assert_eq!(next, Some(Levels { gain_db: 5.3, ceiling_db: -3.6 }));
+        assert_eq!(corrected_levels(&measured(-18.04, -3.6), &settings, used), None);
     }
 
     #[test]

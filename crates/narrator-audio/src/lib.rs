@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  takes (FLAC) ─▶ edges ─▶ programme ─┬▶ meter                        first pass: length, loudness
-//!                                      └▶ gain ─▶ limiter ─▶ encoder   second pass: NAME.part
+//!                                      ├▶ gain ─▶ limiter ─▶ meter     rehearsal: what the limiter takes
+//!                                      └▶ gain ─▶ limiter ─▶ encoder   to NAME.part
 //!                                                              │
 //!  finished file ◀─ rename ◀─ fsync ◀─ meter ◀─ decoder ◀──────┘       proof: what was really written
 //! ```

@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn silence_and_very_short_sound_have_no_loudness() {
-        let silence = measure(&[0.0; 48_000], 24_000).unwrap();
+        let silence = measure(&vec![0.0; 48_000], 24_000).unwrap();
         assert_eq!(silence, Measurement { samples: 48_000, ..Measurement::default() });
         assert_eq!(measure(&[0.5; 100], 24_000).unwrap().loudness_lufs, None);
         assert!(measure(&[], 3).is_err(), "a rate that is none");

@@ -137,6 +137,8 @@ impl PeakMeter {
 
 #[cfg(test)]
 mod tests {
+    use std::f32::consts::{FRAC_1_SQRT_2, FRAC_PI_2, FRAC_PI_4};
+
     use proptest::prelude::*;
 
     use super::*;
@@ -159,11 +161,10 @@ mod tests {
     #[test]
     fn a_wave_that_peaks_between_its_samples_is_measured_there() {
         // A sine at a quarter of the rate, sampled at 45°: samples at 0.707, crests at 1.
-        let wave: Vec<f32> =
-            (0..4_000).map(|n| (std::f32::consts::FRAC_PI_2 * n as f32 + 0.785_398).sin()).collect();
+        let wave: Vec<f32> = (0..4_000).map(|n| (FRAC_PI_2 * n as f32 + FRAC_PI_4).sin()).collect();
         let mut meter = PeakMeter::new();
         meter.add(&wave);
-        assert!((meter.sample_peak() - 0.7071).abs() < 1e-3);
+        assert!((meter.sample_peak() - FRAC_1_SQRT_2).abs() < 1e-3);
         assert!((meter.true_peak() - 1.0).abs() < 0.02, "{}", meter.true_peak());
     }
 

@@ -140,7 +140,10 @@ mod tests {
         Piece { take, pause_after_ms: 500 }
     }
 
-    fn collect(chapters: &[ChapterAudio]) -> Result<(Vec<f32>, Vec<(usize, u64)>), AudioError> {
+    /// All samples, and where chapters begin.
+    type Collected = (Vec<f32>, Vec<(usize, u64)>);
+
+    fn collect(chapters: &[ChapterAudio]) -> Result<Collected, AudioError> {
         let (mut all, mut begins) = (Vec::new(), Vec::new());
         stream(chapters, |block| {
             begins.extend(block.begins.map(|chapter| (chapter, all.len() as u64)));

@@ -146,6 +146,46 @@ fn disk(file: &FileJob) -> impl FnOnce(io::Error) -> AudioError {
     AudioError::disk("write", file.part.path())
 }
 
+/// Streams the programme through gain and limiter; the samples keep their number and their places.
+fn mastered(
+    assembly: &Assembly,
+    rate: u32,
+    levels: Levels,
+    mut give: impl FnMut(&[f32]) -> Result<(), AudioError>,
+) -> Result<(), AudioError> {
+    let gain = factor(levels.gain_db);
+    let mut limiter = Limiter::new(factor(levels.ceiling_db), rate);
+    let mut out = Vec::new();
+    programme::stream(&assembly.chapters, |mut block| {
+        for x in &mut block.samples {
+            *x *= gain;
+        }
+        limiter.process(&block.samples, &mut out);
+        give(&out)?;
+        out.clear();
+        Ok(())
+    })?;
+    limiter.finish(&mut out);
+    give(&out)
+}
+
+/// Masters the programme for the meter alone: what the limiter takes is known before anything is encoded.
+pub(crate) fn rehearse(
+    assembly: &Assembly,
+    layout: &Layout,
+    levels: Levels,
+    report: Report<'_>,
+) -> Result<Measurement, AudioError> {
+    let mut meter = Meter::new(layout.rate)?;
+    let mut done = 0;
+    mastered(assembly, layout.rate, levels, |samples| {
+        meter.add(samples);
+        done += samples.len() as u64;
+        report(Progress { stage: Stage::Rehearse, done, total: layout.samples })
+    })?;
+    Ok(meter.measurement())
+}
+
 /// Masters the programme into `files`, which follow each other without a gap. What was delivered is
 /// measured here for a format that gives the samples back as they were, else by [`verify`].
 pub(crate) fn encode(
@@ -156,29 +196,16 @@ pub(crate) fn encode(
     levels: Levels,
     report: Report<'_>,
 ) -> Result<Measurement, AudioError> {
-    let gain = factor(levels.gain_db);
-    let mut limiter = Limiter::new(factor(levels.ceiling_db), layout.rate);
     let mut meter = Meter::new(layout.rate)?;
     let mut cutter = Cutter { shared, files, finished: 0, position: 0, writer: None };
-    let mut mastered = Vec::new();
-    let mut give = |mastered: &mut Vec<f32>| {
+    mastered(assembly, layout.rate, levels, |samples| {
         if !shared.format.needs_ffmpeg() {
-            meter.add(mastered);
+            meter.add(samples);
         }
-        let written = cutter.write(mastered);
-        mastered.clear();
-        written.map(|()| cutter.position)
-    };
-    programme::stream(&assembly.chapters, |mut block| {
-        for x in &mut block.samples {
-            *x *= gain;
-        }
-        limiter.process(&block.samples, &mut mastered);
-        let done = give(&mut mastered)?;
-        report(Progress { stage: Stage::Encode, done, total: layout.samples })
+        cutter.write(samples)?;
+        report(Progress { stage: Stage::Encode, done: cutter.position, total: layout.samples })
     })?;
-    limiter.finish(&mut mastered);
-    let found = give(&mut mastered)?;
+    let found = cutter.position;
     if found != layout.samples {
         // Someone changed the takes while they were read.
         let path = files.first().map(|file| file.part.path().to_owned()).unwrap_or_default();

@@ -91,9 +91,8 @@ impl Tags {
             Format::Opus | Format::Flac => tags.put("narrator", narrator.unwrap_or_default()),
             Format::Mp3 | Format::Wav => {}
         }
-        if format == Format::Flac {
-            // ffmpeg writes no chapters into FLAC.
-            tags.put_chapter_comments();
+        if matches!(format, Format::Opus | Format::Flac) {
+            tags.turn_marks_into_comments();
         }
         tags
     }
@@ -128,9 +127,12 @@ impl Tags {
         }
     }
 
-    fn put_chapter_comments(&mut self) {
+    /// Vorbis comments hold chapters as texts. They are written here and not by ffmpeg, which writes none
+    /// into FLAC, and into Ogg rounds the seconds up where the milliseconds are 500 or more, so that half
+    /// of the chapters start a second late.
+    fn turn_marks_into_comments(&mut self) {
         let rate = u64::from(self.rate);
-        for (index, mark) in self.marks.clone().iter().enumerate() {
+        for (index, mark) in std::mem::take(&mut self.marks).iter().enumerate() {
             let ms = mark.start * 1000 / rate;
             let (seconds, minutes, hours) = (ms / 1000 % 60, ms / 60_000 % 60, ms / 3_600_000);
             let at = format!("{hours:02}:{minutes:02}:{seconds:02}.{:03}", ms % 1000);
@@ -297,8 +299,9 @@ mod tests {
     }
 
     #[test]
-    fn flac_carries_its_chapters_as_comments() {
+    fn comments_carry_chapters_to_the_millisecond() {
         let tags = Tags::new(Format::Flac, &metadata(), None, None, marks(), 24_000);
+        assert!(tags.marks.is_empty(), "ffmpeg gets none to write");
         let chapters: Vec<_> = tags.texts.iter().filter(|(key, _)| key.starts_with("CHAPTER")).collect();
         insta::assert_debug_snapshot!(chapters, @r#"
         [
