@@ -22,6 +22,8 @@ pub(crate) struct SourceToken {
     pub(crate) index: usize,
     /// Its bytes in [`Source::text`].
     pub(crate) range: Range<usize>,
+    /// Whether a space stands before it in [`Source::text`].
+    pub(crate) space_before: bool,
 }
 
 /// The block's speakable tokens, joined as they stand in the book.
@@ -40,12 +42,13 @@ impl Source {
         for (index, token) in tokens.iter().enumerate() {
             space |= token.space_before;
             if keep[index] {
-                if space && !text.is_empty() {
+                let space_before = space && !text.is_empty();
+                if space_before {
                     text.push(' ');
                 }
                 let start = text.len();
                 text.push_str(&token.text);
-                out.push(SourceToken { index, range: start..text.len() });
+                out.push(SourceToken { index, range: start..text.len(), space_before });
                 space = false;
             } else if token.skip.is_none() {
                 // An ornament between two words parts them even where no space is written.
@@ -64,6 +67,18 @@ impl Source {
 /// Whether anything in `text` can be pronounced: a letter, an ideograph or a digit of any script.
 pub(crate) fn is_pronounceable(text: &str) -> bool {
     text.chars().any(char::is_alphanumeric)
+}
+
+/// Marks that show on the page, or do not, and of which nothing is left in speech.
+pub(crate) fn is_vanishing(c: char) -> bool {
+    matches!(c, '_' | '*') || c.is_whitespace() || is_invisible(c)
+}
+
+/// Soft hyphens, joiners between words, byte-order and direction marks, control characters.
+pub(crate) fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{AD}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}'
+            | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
 }
 
 /// Symbols that a language's rules may put into words; they are left to the rules.
@@ -102,6 +117,7 @@ fn kept(tokens: &[Token]) -> Vec<bool> {
         let glued_after = tokens.get(index + 1).is_some_and(|next| next.skip.is_none() && !next.space_before);
         let glued_before = index > 0 && !token.space_before;
         let worth = (1..=GLUED_MARK_MAX_CHARS).contains(&length)
+            && !token.text.chars().all(is_vanishing)
             && (glued_before
                 || glued_after
                 || (is_phrasing(&token.text) && marks == 0)

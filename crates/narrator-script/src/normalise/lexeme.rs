@@ -7,6 +7,7 @@ pub(crate) enum Kind {
     Word,
     /// ASCII digits.
     Digits,
+    /// A single character of white space.
     Space,
     /// Any other single character.
     Mark,
@@ -34,9 +35,9 @@ pub(crate) fn lexemes(text: &str) -> Vec<Lexeme<'_>> {
     while let Some(first) = rest.chars().next() {
         let kind = kind_of(first);
         let length = match kind {
-            Kind::Mark => first.len_utf8(),
+            Kind::Mark | Kind::Space => first.len_utf8(),
             Kind::Word => word_length(rest),
-            Kind::Digits | Kind::Space => rest.find(|c| kind_of(c) != kind).unwrap_or(rest.len()),
+            Kind::Digits => rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()),
         };
         out.push(Lexeme { kind, text: &rest[..length], start });
         start += length;

@@ -4,6 +4,7 @@ use narrator_core::BlockKind;
 
 use super::lexeme::Kind;
 use super::{Claim, Edit, View};
+use crate::source::{is_invisible, is_vanishing};
 
 /// Marks that show on the page, or do not, and that no voice can say.
 pub(crate) fn claim(view: &View<'_>, at: usize) -> Option<Claim> {
@@ -24,7 +25,10 @@ fn space_in_token(view: &View<'_>, at: usize) -> Option<Claim> {
     let lexeme = &view.lexemes[at];
     let token = &view.source.tokens[view.source.token_at(lexeme.start)];
     let inside = token.range.start <= lexeme.start && lexeme.end() <= token.range.end;
-    let at_edge = token.range.start == lexeme.start || lexeme.end() == token.range.end;
+    let vanishes = |range: std::ops::Range<usize>| {
+        view.source.text.get(range).is_some_and(|text| text.chars().all(is_vanishing))
+    };
+    let at_edge = vanishes(token.range.start..lexeme.start) || vanishes(lexeme.end()..token.range.end);
     match (inside, at_edge) {
         (true, true) => Some(Claim::new(1, "", "space")),
         (true, false) if lexeme.text != " " => Some(Claim::new(1, " ", "space")),
@@ -42,13 +46,6 @@ fn emphasis(view: &View<'_>, at: usize) -> Claim {
         && !view.is_token_edge(view.lexemes[at].start)
         && !view.is_token_edge(view.lexemes[at + count - 1].end());
     Claim::new(count, if inside { " " } else { "" }, "emphasis")
-}
-
-/// Soft hyphens, joiners between words, byte-order and direction marks, control characters.
-fn is_invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{AD}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}'
-            | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
 }
 
 /// A full stop after a block that ends in a word: without it a voice does not fall, and a model may not

@@ -41,20 +41,28 @@ pub(crate) fn units(source: &Source, edits: &[Edit], starts: &[usize], max_chars
     let too_long = |unit: &Unit| unit.chars > max_chars && !unit.edits.is_empty();
     let units = if bound.iter().any(too_long) {
         let spoilt: Vec<Range<usize>> = bound.into_iter().filter(too_long).map(|unit| unit.tokens).collect();
-        let fitting: Vec<Edit> = edits
-            .iter()
-            .filter(|edit| {
-                let at = source.token_at(edit.range.start);
-                let next = spoilt.partition_point(|tokens| tokens.end <= at);
-                !spoilt.get(next).is_some_and(|tokens| tokens.contains(&at))
-            })
-            .cloned()
-            .collect();
+        let is_spoilt = |token: usize| {
+            let next = spoilt.partition_point(|tokens| tokens.end <= token);
+            spoilt.get(next).is_some_and(|tokens| tokens.contains(&token))
+        };
+        let fits = |edit: &&Edit| !is_spoilt(source.token_at(edit.range.start)) || is_harmless(source, edit);
+        let fitting: Vec<Edit> = edits.iter().filter(fits).cloned().collect();
         bind(source, &fitting)
     } else {
         bound
     };
     mark_sentences(source, units, starts)
+}
+
+/// Whether an edit makes nothing longer and ties nothing together: marks taken out, mostly.
+fn is_harmless(source: &Source, edit: &Edit) -> bool {
+    let one_token = source.token_at(edit.range.start) == source.token_at(last_byte(edit));
+    one_token && edit.spoken.chars().count() <= source.text[edit.range.clone()].chars().count()
+}
+
+/// The last byte that an edit replaces, or the one behind which it adds.
+fn last_byte(edit: &Edit) -> usize {
+    edit.range.end.max(edit.range.start + 1) - 1
 }
 
 fn bind(source: &Source, edits: &[Edit]) -> Vec<Unit> {
@@ -71,13 +79,12 @@ fn grouped(source: &Source, edits: &[Edit]) -> Vec<Unit> {
         let mut own = Vec::new();
         while let Some(edit) = edits.peek() {
             // An edit that only adds (a full stop after a heading) stands at a token's end.
-            let last_byte = edit.range.end.max(edit.range.start + 1) - 1;
             let starts_in = edit.range.start < source.tokens[end - 1].range.end
                 || (edit.range.is_empty() && edit.range.start == source.tokens[end - 1].range.end);
             if !starts_in {
                 break;
             }
-            end = end.max(source.token_at(last_byte) + 1);
+            end = end.max(source.token_at(last_byte(edit)) + 1);
             own.extend(edits.next());
         }
         units.push(unit(source, first..end, &own));
@@ -96,17 +103,16 @@ fn unit(source: &Source, tokens: Range<usize>, edits: &[&Edit]) -> Unit {
         spoken.push_str(&source.text[at..edit.range.start]);
         let from = spoken.len();
         spoken.push_str(&edit.spoken);
-        let last_byte = edit.range.end.max(edit.range.start + 1) - 1;
         own.push(UnitEdit {
             at: from..spoken.len(),
             source: source.text[edit.range.clone()].to_owned(),
             rule: edit.rule,
-            tokens: source.token_at(edit.range.start)..source.token_at(last_byte) + 1,
+            tokens: source.token_at(edit.range.start)..source.token_at(last_byte(edit)) + 1,
         });
         at = edit.range.end;
     }
     spoken.push_str(&source.text[at..end]);
-    let space_before = start > 0 && source.text[..start].ends_with(' ');
+    let space_before = source.tokens[tokens.start].space_before;
     let chars = spoken.chars().count();
     Unit { tokens, spoken, chars, space_before, edits: own, ends_sentence: false }
 }
