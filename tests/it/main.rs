@@ -1,1 +1,3 @@
 //! One file per promise.
+
+mod s15_exactly_once;
