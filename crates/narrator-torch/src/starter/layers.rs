@@ -34,6 +34,7 @@ pub(super) enum Arithmetic {
 pub(super) struct Int8Linear {
     matrix: Matrix,
     bias: Tensor,
+    outputs: i64,
 }
 
 enum Matrix {
@@ -42,6 +43,10 @@ enum Matrix {
     /// `[out, in]`.
     Real(Tensor),
 }
+
+/// Matrices are padded with columns of zeros to a multiple of this: oneDNN's integer products take twice as
+/// long for the 3005 columns of the voice's last matrix as for 3008.
+const COLUMNS: i64 = 16;
 
 impl Int8Linear {
     pub(super) fn load(
@@ -53,37 +58,41 @@ impl Int8Linear {
         let weight = source.names.take(&format!("{name}.weight"), &[inputs, outputs])?;
         let scale = source.names.take(&format!("{name}.scale"), &[])?;
         let bias = source.names.take(&format!("{name}.bias"), &[outputs])?;
-        let matrix = Matrix::new(weight, &scale, source.arithmetic).doing("preparing an int8 matrix")?;
-        Ok(Self { matrix, bias })
+        Self::new(&weight, &scale, &bias, source.arithmetic).doing("preparing an int8 matrix")
     }
 
-    pub(super) fn forward(&self, input: &Tensor) -> Fallible {
-        match &self.matrix {
-            Matrix::Real(weight) => input.f_linear(weight, Some(&self.bias)),
-            Matrix::Rounded { weight, scale, shift } => {
-                let rounding = Rounding::for_all_of(input)?;
-                let products = rounding.apply(input)?.f_internal_int_mm(weight)?.f_to_kind(Kind::Float)?;
-                let offset = f64::from(rounding.scale) * f64::from(128.0 - rounding.zero_point);
-                let bias = self.bias.f_add(&shift.f_mul_scalar(offset)?)?;
-                bias.f_addcmul(&products, &Tensor::f_from_slice(&[rounding.scale * scale])?)
-            }
-        }
-    }
-}
-
-impl Matrix {
-    fn new(weight: Tensor, scale: &Tensor, arithmetic: Arithmetic) -> Fallible<Self> {
+    fn new(weight: &Tensor, scale: &Tensor, bias: &Tensor, arithmetic: Arithmetic) -> Fallible<Self> {
+        let outputs = bias.size()[0];
+        let missing = (COLUMNS - outputs % COLUMNS) % COLUMNS;
+        let weight = weight.f_constant_pad_nd([0, missing])?;
+        let bias = bias.f_constant_pad_nd([0, missing])?;
         let scale = scale.f_double_value(&[])?;
-        match arithmetic {
+        let matrix = match arithmetic {
             Arithmetic::Real => {
                 let real = weight.f_to_kind(Kind::Float)?.f_mul_scalar(scale)?;
-                Ok(Self::Real(real.f_tr()?.f_contiguous()?))
+                Matrix::Real(real.f_tr()?.f_contiguous()?)
             }
             Arithmetic::Rounded => {
                 let sums = weight.f_sum_dim_intlist(&[0i64][..], false, Kind::Float)?;
-                Ok(Self::Rounded { shift: sums.f_mul_scalar(scale)?, weight, scale: scale as f32 })
+                Matrix::Rounded { shift: sums.f_mul_scalar(scale)?, weight, scale: scale as f32 }
             }
-        }
+        };
+        Ok(Self { matrix, bias, outputs })
+    }
+
+    /// Contiguous but for the columns that were padded.
+    pub(super) fn forward(&self, input: &Tensor) -> Fallible {
+        let output = match &self.matrix {
+            Matrix::Real(weight) => input.f_linear(weight, Some(&self.bias))?,
+            Matrix::Rounded { weight, scale, shift } => {
+                let rounding = Rounding::for_all_of(input)?;
+                let products = rounding.product(input, weight)?.f_to_kind(Kind::Float)?;
+                let offset = Tensor::f_from_slice(&[rounding.scale * (128.0 - rounding.zero_point)])?;
+                let bias = self.bias.f_addcmul(shift, &offset)?;
+                bias.f_addcmul(&products, &Tensor::f_from_slice(&[rounding.scale * scale])?)?
+            }
+        };
+        if output.size()[1] == self.outputs { Ok(output) } else { output.f_narrow(1, 0, self.outputs) }
     }
 }
 
@@ -108,12 +117,24 @@ impl Rounding {
         Self { scale, zero_point }
     }
 
-    /// The bytes less 128, since libtorch multiplies signed ones.
+    /// Rounds `input` to bytes, less 128 since libtorch multiplies signed ones, and multiplies by `weight`.
+    fn product(self, input: &Tensor, weight: &Tensor) -> Fallible {
+        let quantised = self.apply(input)?;
+        // SAFETY: `quantised` is an 8-bit tensor that quantize_per_tensor made contiguous, in the shape of the
+        // two-dimensional `input`, so its storage has one byte for each number at these strides; it lives until
+        // the end of this function, and the view, which owns nothing, not longer. (int_repr, the safe way to
+        // its bytes, copies them five times slower than they are made.)
+        let bytes = unsafe {
+            let size = quantised.size();
+            let strides = [size.get(1).copied().unwrap_or(1), 1];
+            Tensor::f_from_blob(quantised.data_ptr().cast(), &size, &strides, Kind::Int8, tch::Device::Cpu)?
+        };
+        bytes.f_internal_int_mm(weight)
+    }
+
     fn apply(self, input: &Tensor) -> Fallible {
-        let mut bytes = input.f_div_scalar(f64::from(self.scale))?;
-        let mut bytes = bytes.f_round_()?;
-        let mut bytes = bytes.f_add_scalar_(f64::from(self.zero_point - 128.0))?;
-        bytes.f_clamp_(-128.0, 127.0)?.f_to_kind(Kind::Int8)
+        let zero_point = self.zero_point as i64 - 128;
+        input.f_contiguous()?.f_quantize_per_tensor(f64::from(self.scale), zero_point, Kind::QInt8)
     }
 }
 
@@ -186,7 +207,8 @@ impl Conv {
     }
 
     pub(super) fn forward(&self, input: &Tensor) -> Fallible {
-        let as_image = input.f_unsqueeze(0)?.f_unsqueeze(0)?.f_permute([0, 3, 1, 2])?;
+        let [length, channels] = input.size()[..] else { return input.f_view([0, 0]) };
+        let as_image = input.f_view([1, 1, length, channels])?.f_permute([0, 3, 1, 2])?;
         let output = as_image.f_conv2d(
             &self.weight,
             Some(&self.bias),
@@ -195,7 +217,8 @@ impl Conv {
             [1, self.dilation],
             self.groups,
         )?;
-        output.f_permute([0, 2, 3, 1])?.f_squeeze_dim(0)?.f_squeeze_dim(0)?.f_contiguous()
+        // A view, as long as oneDNN answers in the layout it was asked in.
+        output.f_permute([0, 2, 3, 1])?.f_reshape([length, -1])
     }
 }
 
@@ -244,17 +267,16 @@ mod tests {
         assert_eq!(Rounding::of(0.5, 2.0).zero_point, 0.0);
         assert_eq!(Rounding::of(-2.0, -0.5).zero_point, 255.0);
         assert_eq!(Rounding::of(0.0, 0.0), Rounding { scale: 1.0, zero_point: 0.0 });
-        let bytes = rounding.apply(&Tensor::from_slice(&[-1.0f32, 0.0, 3.0])).expect("bytes");
+        let bytes = rounding.apply(&Tensor::from_slice(&[-1.0f32, 0.0, 3.0])).expect("bytes").int_repr();
         assert_eq!(Vec::<i8>::try_from(&bytes).expect("values"), [-128, -64, 127]);
     }
 
     #[test]
     fn both_arithmetics_multiply_what_the_bytes_stand_for() {
         let weight = Tensor::from_slice(&[1i8, -2, 3, 4, -5, 6]).view([3, 2]);
-        let layer = |arithmetic| Int8Linear {
-            matrix: Matrix::new(weight.shallow_clone(), &Tensor::from(0.5f32), arithmetic).expect("a matrix"),
-            bias: Tensor::from_slice(&[10.0f32, 20.0]),
-        };
+        let bias = Tensor::from_slice(&[10.0f32, 20.0]);
+        let layer =
+            |arithmetic| Int8Linear::new(&weight, &Tensor::from(0.5f32), &bias, arithmetic).expect("a layer");
         // 0, 1 and 255 steps of 1/255 are kept exactly.
         let input = Tensor::from_slice(&[0.0f32, 1.0, 1.0 / 255.0]).view([1, 3]);
         let expected =

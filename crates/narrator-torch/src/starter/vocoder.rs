@@ -76,26 +76,23 @@ impl Vocoder {
         let loudness = |number: i64| part(number)?.f_clamp_max(HIGHEST_LOG)?.f_exp_();
         let frames = pitch.size()[0];
 
-        let (real, imaginary) = planes(&self.spectrum_of(&pulses(pitch)?, frames)?)?;
-        let turn = part(1)?.f_tanh()?.f_mul_scalar_(std::f64::consts::PI)?;
-        let filter = loudness(0)?;
-        let (filter_re, filter_im) = (turn.f_cos()?.f_mul_(&filter)?, turn.f_sin()?.f_mul_(&filter)?);
-        let mut sum_re = real.f_mul(&filter_re)?;
-        let mut sum_im = real.f_mul(&filter_im)?;
-        let _ = sum_re.f_addcmul_(&imaginary, &filter_im.f_neg()?)?;
-        let _ = sum_im.f_addcmul_(&imaginary, &filter_re)?;
+        // pi * tanh(b) is a turn of 2 pi * sigmoid(2 b) less half a turn, which only changes the sign; libtorch
+        // has the sigmoid three times faster.
+        let turn = part(1)?.f_mul_scalar(2.0)?.f_sigmoid_()?.f_mul_scalar_(std::f64::consts::TAU)?;
+        let filter = loudness(0)?.f_neg_()?;
+        let filter = Tensor::f_complex(&turn.f_cos()?.f_mul_(&filter)?, &turn.f_sin()?.f_mul_(&filter)?)?;
+        let voiced = self.spectrum_of(&pulses(pitch)?, frames)?.f_mul_(&filter)?;
 
+        let (phase, free) = (part(4)?, loudness(3)?);
+        let mut real = phase.f_cos()?.f_mul_(&free)?;
+        let mut imaginary = phase.f_sin()?.f_mul_(&free)?;
         let noise = Tensor::f_from_slice(&self.noise.draw((frames * BINS) as usize, stream))?
             .f_view([2, frames, BINS])?;
         let breath = loudness(2)?;
-        let _ = sum_re.f_addcmul_(&noise.f_select(0, 0)?, &breath)?;
-        let _ = sum_im.f_addcmul_(&noise.f_select(0, 1)?, &breath)?;
+        let _ = real.f_addcmul_(&noise.f_select(0, 0)?, &breath)?;
+        let _ = imaginary.f_addcmul_(&noise.f_select(0, 1)?, &breath)?;
 
-        let (phase, free) = (part(4)?, loudness(3)?);
-        let _ = sum_re.f_addcmul_(&phase.f_cos()?, &free)?;
-        let _ = sum_im.f_addcmul_(&phase.f_sin()?, &free)?;
-
-        self.samples_of(&Tensor::f_complex(&sum_re, &sum_im)?, frames)
+        self.samples_of(&Tensor::f_complex(&real, &imaginary)?.f_add_(&voiced)?, frames)
     }
 
     /// Short-time spectrum of `samples` (`frames` hops of them), a window centred on every hop.
@@ -127,12 +124,6 @@ impl Vocoder {
         }
         Vec::<f32>::try_from(&output.f_view([frames * HOP])?)
     }
-}
-
-/// Real and imaginary parts.
-fn planes(complex: &Tensor) -> Fallible<(Tensor, Tensor)> {
-    let both = complex.f_view_as_real()?;
-    Ok((both.f_select(-1, 0)?, both.f_select(-1, 1)?))
 }
 
 /// A pulse train that follows the pitch (hertz, one number a hop): every harmonic below
