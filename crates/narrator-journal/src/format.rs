@@ -253,8 +253,12 @@ impl<'a> Unpack<'a> {
         self.array().map(ContentKey)
     }
 
-    pub fn text(&mut self) -> Option<&'a str> {
+    /// Text of at most `limit` bytes, as [`Pack::text`] writes it.
+    pub fn text(&mut self, limit: u16) -> Option<&'a str> {
         let length = usize::from(u16::from_le_bytes(self.array()?));
+        if length > usize::from(limit) {
+            return None;
+        }
         let (head, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         std::str::from_utf8(head).ok()

@@ -264,8 +264,8 @@ fn decode_fields(kind: u8, fields: &mut Unpack<'_>) -> Option<Record> {
             plan: Digest(fields.array()?),
             settings: Digest(fields.array()?),
             at_ms: fields.u64()?,
-            build: fields.text()?.into(),
-            model_hash: fields.text()?.into(),
+            build: fields.text(MAX_TEXT_BYTES)?.into(),
+            model_hash: fields.text(MAX_TEXT_BYTES)?.into(),
         }),
         SEGMENT_DONE => {
             let (segment, take, key) = (SegmentId(fields.u32()?), fields.u32()?, fields.key()?);
@@ -281,7 +281,7 @@ fn decode_fields(kind: u8, fields: &mut Unpack<'_>) -> Option<Record> {
         SEGMENT_QUARANTINED => Record::SegmentQuarantined(SegmentQuarantined {
             segment: SegmentId(fields.u32()?),
             key: fields.key()?,
-            reason: fields.text()?.into(),
+            reason: fields.text(MAX_TEXT_BYTES)?.into(),
         }),
         SEGMENT_REOPENED => Record::SegmentReopened(SegmentReopened {
             segment: SegmentId(fields.u32()?),
