@@ -39,7 +39,7 @@ def lines(count=2000):
     out = []
     while len(out) < count:
         parts = []
-        for _ in range(rng.randint(1, 4)):
+        for _ in range(rng.randint(1, 3)):
             language = languages[rng.randrange(len(languages))]
             phrases = PHRASES[language].split("|")
             parts.append(phrases[rng.randrange(len(phrases))])

@@ -12,6 +12,7 @@
 
 mod error;
 mod manner;
+pub mod qwen3;
 mod registry;
 mod starter;
 mod weights;

@@ -91,16 +91,12 @@ pub(crate) fn repeat_heads(x: &Tensor, times: i64) -> Torch {
     }
     let size = x.size();
     let (batch, heads, n, dim) = (size[0], size[1], size[2], size[3]);
-    x.f_unsqueeze(2)?
-        .f_expand([batch, heads, times, n, dim], false)?
-        .f_reshape([batch, heads * times, n, dim])
-}
-
-/// An additive mask `[n, n]` in which a position sees itself and the `window - 1` before it.
-pub(crate) fn window_mask(n: i64, window: i64, kind: Kind, device: Device) -> Torch {
-    let all = Tensor::f_ones([n, n], (Kind::Bool, device))?;
-    let seen = all.f_tril(0)?.f_logical_and(&all.f_triu(1 - window)?)?;
-    Tensor::f_zeros([n, n], (kind, device))?.f_masked_fill(&seen.f_logical_not()?, f64::NEG_INFINITY)
+    x.f_unsqueeze(2)?.f_expand([batch, heads, times, n, dim], false)?.f_reshape([
+        batch,
+        heads * times,
+        n,
+        dim,
+    ])
 }
 
 /// Values of an int64 or float32 tensor, in order.

@@ -130,7 +130,9 @@ fn check_voice(config: &ModelConfig, voice: &Voice) -> Result<(), EngineError> {
             }
             // The reference drops an instruction to the small model, which was not taught any.
             if instruct.is_some() && config.size == "0b6" {
-                return Err(bad_request("the 0.6B custom-voice model takes no instruction; use the 1.7B one"));
+                return Err(bad_request(
+                    "the 0.6B custom-voice model takes no instruction; use the 1.7B one",
+                ));
             }
             Ok(())
         }
@@ -231,7 +233,8 @@ fn assemble(config: &ModelConfig, talker: &Talker, parts: &Parts) -> Result<(Ten
     };
     let codec_pad = talker.codec_ids(&[ids.pad])?;
     let codec_bos = talker.codec_ids(&[ids.bos])?;
-    let head: Vec<&Tensor> = [Some(&think), speaker.as_ref(), Some(&codec_pad)].into_iter().flatten().collect();
+    let head: Vec<&Tensor> =
+        [Some(&think), speaker.as_ref(), Some(&codec_pad)].into_iter().flatten().collect();
     let head = Tensor::f_cat(&head, 0)?;
     let length = head.size()[0];
     let text_side = Tensor::f_cat(&[&pad.f_expand([length - 1, -1], false)?, &bos], 0)?;

@@ -46,18 +46,14 @@ impl<'a> Loader<'a> {
 
     /// The place `name` below this one.
     pub(crate) fn at(&self, name: impl std::fmt::Display) -> Self {
-        let prefix = if self.prefix.is_empty() { name.to_string() } else { format!("{}.{name}", self.prefix) };
+        let prefix =
+            if self.prefix.is_empty() { name.to_string() } else { format!("{}.{name}", self.prefix) };
         Self { prefix, ..self.clone() }
     }
 
     /// The same place, with tensors in another kind.
     pub(crate) fn in_kind(&self, kind: Kind) -> Self {
         Self { kind, ..self.clone() }
-    }
-
-    /// The same place, with tensors on another device.
-    pub(crate) fn on(&self, device: Device) -> Self {
-        Self { device, ..self.clone() }
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -133,7 +129,12 @@ impl std::fmt::Debug for Mappings {
 impl<'p> Folder<'p> {
     /// Maps the files and reads their headers. `before` and `total` place this folder in the model's
     /// progress; `total` may be 0 to mean this folder alone.
-    pub(crate) fn open(dir: &Path, before: u64, total: u64, progress: Progress<'p>) -> Result<Self, EngineError> {
+    pub(crate) fn open(
+        dir: &Path,
+        before: u64,
+        total: u64,
+        progress: Progress<'p>,
+    ) -> Result<Self, EngineError> {
         let mut folder = Self {
             dir: dir.to_owned(),
             shards: Vec::new(),
@@ -248,10 +249,8 @@ impl Source for Folder<'_> {
         // SAFETY: the bytes are as many as shape and kind ask for (safetensors checked that), aligned, and
         // valid for as long as the mapping, which the model keeps (`Mappings`) beside the tensors. Nothing
         // writes to a weight.
-        unsafe {
-            Tensor::f_from_blob(bytes.as_ptr(), shape, &strides(shape), entry.kind, Device::Cpu)
-        }
-        .doing(&doing())
+        unsafe { Tensor::f_from_blob(bytes.as_ptr(), shape, &strides(shape), entry.kind, Device::Cpu) }
+            .doing(&doing())
     }
 }
 

@@ -65,7 +65,8 @@ impl Cache {
         device: Device,
     ) -> Torch<Self> {
         let shape = [rows, positions, config.kv_heads, config.head_dim];
-        let layers = || (0..config.layers).map(|_| Tensor::f_empty(shape, (kind, device))).collect::<Torch<_>>();
+        let layers =
+            || (0..config.layers).map(|_| Tensor::f_empty(shape, (kind, device))).collect::<Torch<_>>();
         Ok(Self { keys: layers()?, values: layers()?, rows, positions, written: vec![0; rows as usize] })
     }
 
@@ -75,6 +76,13 @@ impl Cache {
 
     pub(crate) fn positions(&self) -> i64 {
         self.positions
+    }
+
+    /// Notes that `tokens` positions of `row` are written.
+    pub(crate) fn wrote(&mut self, row: i64, tokens: i64) {
+        if let Some(written) = self.written.get_mut(row as usize) {
+            *written = tokens.max(*written);
+        }
     }
 
     /// Makes the first `rows` rows readable up to `seen`: a position that a longer neighbour makes a row
@@ -193,7 +201,8 @@ impl Stack {
         let mut x = x.shallow_clone();
         for (index, layer) in self.layers.iter().enumerate() {
             let normed = rms_norm(&x, &layer.input_norm, eps)?;
-            let heard = self.attend(layer, &normed, &rope, (&cache.keys[index], &cache.values[index]), place)?;
+            let heard =
+                self.attend(layer, &normed, &rope, (&cache.keys[index], &cache.values[index]), place)?;
             x = x.f_add(&heard)?;
             let normed = rms_norm(&x, &layer.post_norm, eps)?;
             let gated = linear(&normed, &layer.gate)?.f_silu()?.f_mul(&linear(&normed, &layer.up)?)?;
@@ -233,8 +242,13 @@ impl Stack {
             }
             Place::Apart(positions) => {
                 let width = kv_heads * head_dim;
-                keys.f_view([-1, width])?.f_index_copy_(0, &positions.flat, &k.f_view([rows, width])?)?;
-                values.f_view([-1, width])?.f_index_copy_(0, &positions.flat, &v.f_view([rows, width])?)?;
+                let _ =
+                    keys.f_view([-1, width])?.f_index_copy_(0, &positions.flat, &k.f_view([rows, width])?)?;
+                let _ = values.f_view([-1, width])?.f_index_copy_(
+                    0,
+                    &positions.flat,
+                    &v.f_view([rows, width])?,
+                )?;
                 self.attend_cached(&q, keys, values, positions.seen, positions.mask.as_ref())?
             }
         };

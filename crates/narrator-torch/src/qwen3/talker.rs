@@ -89,7 +89,10 @@ impl Talker {
     pub(crate) fn start(&self, prompt: &Tensor, cache: &Cache, row: i64) -> Torch {
         let tokens = prompt.size()[0];
         let place = Place::Start { first_row: row, tokens };
-        self.stack.forward(&prompt.f_unsqueeze(0)?, cache, &place)?.f_narrow(1, tokens - 1, 1)?.f_squeeze_dim(1)
+        self.stack
+            .forward(&prompt.f_unsqueeze(0)?, cache, &place)?
+            .f_narrow(1, tokens - 1, 1)?
+            .f_squeeze_dim(1)
     }
 
     /// One token for every row: `x` is `[rows, hidden]`, and so is what is returned.
@@ -181,7 +184,11 @@ impl Predictor {
 
 /// The embeddings of whole frames `codes` `[n, codebooks]`, summed: `[n, hidden]`. This is how reference
 /// codes enter a prompt.
-pub(crate) fn embed_frames(talker: &Talker, predictor: &Predictor, codes: &Tensor) -> Result<Tensor, EngineError> {
+pub(crate) fn embed_frames(
+    talker: &Talker,
+    predictor: &Predictor,
+    codes: &Tensor,
+) -> Result<Tensor, EngineError> {
     let columns = codes.f_unbind(1).doing("reading reference codes")?;
     let mut embedded = Vec::with_capacity(columns.len());
     for (index, column) in columns.iter().enumerate() {
@@ -197,4 +204,3 @@ pub(crate) fn embed_frames(talker: &Talker, predictor: &Predictor, codes: &Tenso
 pub(crate) fn sum_embeddings(embedded: &[Tensor]) -> Torch {
     Tensor::f_stack(embedded, 1)?.f_sum_dim_intlist([1].as_slice(), false, None)
 }
-

@@ -46,7 +46,10 @@ impl TextTokenizer {
             if path.exists() {
                 Ok(path.to_string_lossy().into_owned())
             } else {
-                Err(bad_model(format!("{} is missing; is this a complete checkpoint folder?", path.display())))
+                Err(bad_model(format!(
+                    "{} is missing; is this a complete checkpoint folder?",
+                    path.display()
+                )))
             }
         };
         let (vocabulary, merges) = (file("vocab.json")?, file("merges.txt")?);
@@ -84,7 +87,9 @@ impl TextTokenizer {
             .map_err(|error| bad_request(format!("the text cannot be tokenized: {error}")))?;
         let ids: Vec<i64> = encoding.get_ids().iter().map(|&id| i64::from(id)).collect();
         match ids.iter().find(|&&id| id >= self.vocab) {
-            Some(id) => Err(bad_model(format!("token {id} of vocab.json is outside the model's text embedding"))),
+            Some(id) => {
+                Err(bad_model(format!("token {id} of vocab.json is outside the model's text embedding")))
+            }
             None => Ok(ids),
         }
     }

@@ -70,12 +70,12 @@ impl Carry {
         self.after.push(part);
     }
 
-    /// Parts the rows again. What was a view of a chunk is copied, so that a state does not keep the chunk.
+    /// Parts the rows again. Views of a chunk become tensors of their own, so that a state does not keep the chunk.
     pub(super) fn split(self, rows: usize) -> Torch<Vec<Vec<Tensor>>> {
         let mut states: Vec<Vec<Tensor>> = (0..rows).map(|_| Vec::with_capacity(self.after.len())).collect();
         for part in &self.after {
             for (row, state) in states.iter_mut().enumerate() {
-                state.push(part.f_narrow(0, row as i64, 1)?.f_copy()?);
+                state.push(part.f_narrow(0, row as i64, 1)?.f_contiguous()?);
             }
         }
         Ok(states)

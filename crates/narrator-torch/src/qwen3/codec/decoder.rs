@@ -269,7 +269,11 @@ impl CodecDecoder {
         let time = codes.size()[1];
         let codes = codes.f_to_device(self.device)?.f_unbind(2)?;
         if codes.len() as i64 != self.codebooks {
-            return Err(tch::TchError::Shape(format!("{} codes a frame, not {}", codes.len(), self.codebooks)));
+            return Err(tch::TchError::Shape(format!(
+                "{} codes a frame, not {}",
+                codes.len(),
+                self.codebooks
+            )));
         }
         let quantized = self.first.decode(&codes[..1])?.f_add(&self.rest.decode(&codes[1..])?)?;
         let mut x = self.pre_conv.forward(&quantized, &mut carry)?;

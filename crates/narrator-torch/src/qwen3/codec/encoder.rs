@@ -131,7 +131,8 @@ impl Quantizer {
 
     /// `x`: `[1, hidden, n]`; pushes one `[n]` of codes a table.
     fn encode(&self, x: &Tensor, codes: &mut Vec<Tensor>) -> Torch<()> {
-        let mut rest = x.f_conv1d(&self.projection, NONE, [1], [0], [1], 1)?.f_squeeze_dim(0)?.f_transpose(0, 1)?;
+        let mut rest =
+            x.f_conv1d(&self.projection, NONE, [1], [0], [1], 1)?.f_squeeze_dim(0)?.f_transpose(0, 1)?;
         for table in &self.tables {
             let distances = Tensor::f_cdist(&rest.f_unsqueeze(0)?, &table.f_unsqueeze(0)?, 2.0, None)?;
             let nearest = distances.f_squeeze_dim(0)?.f_argmin(-1, false)?;
@@ -181,7 +182,13 @@ impl CodecEncoder {
             }
             // The activation before it has a number of its own.
             index += 1;
-            stages.push(Stage::Down(Conv::load(&convs.at(index), (width, 2 * width), 2 * stride, stride, 1)?));
+            stages.push(Stage::Down(Conv::load(
+                &convs.at(index),
+                (width, 2 * width),
+                2 * stride,
+                stride,
+                1,
+            )?));
             index += 1;
             width *= 2;
         }

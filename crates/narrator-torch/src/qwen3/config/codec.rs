@@ -83,10 +83,19 @@ pub struct CodecConfig {
 impl CodecConfig {
     /// Reads `config.json` in `dir`, a checkpoint's `speech_tokenizer`.
     pub fn read(dir: &Path) -> Result<Self, EngineError> {
-        let top = Section::read(&dir.join("config.json"))?;
+        Self::of(&Section::read(&dir.join("config.json"))?)
+    }
+
+    pub(crate) fn from_json(value: serde_json::Value) -> Result<Self, EngineError> {
+        Self::of(&Section::of("speech_tokenizer/config.json", value)?)
+    }
+
+    fn of(top: &Section) -> Result<Self, EngineError> {
         let kind = top.string("model_type")?;
         if kind != "qwen3_tts_tokenizer_12hz" {
-            return Err(top.wrong("model_type", &format!("is `{kind}` and must be `qwen3_tts_tokenizer_12hz`")));
+            return Err(
+                top.wrong("model_type", &format!("is `{kind}` and must be `qwen3_tts_tokenizer_12hz`"))
+            );
         }
         let sample_rate = top.size_or("output_sample_rate", 24_000)?;
         if top.size_or("input_sample_rate", 24_000)? != sample_rate {
@@ -103,7 +112,9 @@ impl CodecConfig {
         let encoder = encoder(&top.section("encoder_config")?, codebooks)?;
         let samples_per_code = top.size_or("encode_downsample_rate", 1920)?;
         if encoder.strides.iter().product::<i64>() * 2 != samples_per_code {
-            return Err(top.wrong("encode_downsample_rate", "is not twice the product of the encoder's strides"));
+            return Err(
+                top.wrong("encode_downsample_rate", "is not twice the product of the encoder's strides")
+            );
         }
         Ok(Self { sample_rate, samples_per_code, decoder, encoder })
     }
@@ -197,7 +208,9 @@ fn encoder(section: &Section, codebooks: i64) -> Result<EncoderConfig, EngineErr
         ));
     }
     if config.heads % config.kv_heads != 0 || config.head_dim % 2 != 0 {
-        return Err(section.wrong("num_key_value_heads", "does not divide num_attention_heads, or head_dim is odd"));
+        return Err(
+            section.wrong("num_key_value_heads", "does not divide num_attention_heads, or head_dim is odd")
+        );
     }
     Ok(config)
 }

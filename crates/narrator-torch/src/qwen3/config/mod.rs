@@ -11,7 +11,7 @@ mod section;
 
 pub use codec::{CodecConfig, DecoderConfig, EncoderConfig};
 pub use model::{
-    CodecIds, GenerationConfig, ModelConfig, ModelKind, SamplingConfig, SpeakerConfig, StackConfig,
-    TalkerConfig, TextIds,
+    GenerationConfig, ModelConfig, ModelKind, SamplingConfig, SpeakerConfig, StackConfig, TalkerConfig,
+    TextIds,
 };
 pub(crate) use section::Section;

@@ -142,7 +142,14 @@ pub struct ModelConfig {
 impl ModelConfig {
     /// Reads `config.json` in `dir`.
     pub fn read(dir: &Path) -> Result<Self, EngineError> {
-        let top = Section::read(&dir.join("config.json"))?;
+        Self::of(&Section::read(&dir.join("config.json"))?)
+    }
+
+    pub(crate) fn from_json(value: serde_json::Value) -> Result<Self, EngineError> {
+        Self::of(&Section::of("config.json", value)?)
+    }
+
+    fn of(top: &Section) -> Result<Self, EngineError> {
         let model_type = top.string("model_type")?;
         if model_type != "qwen3_tts" {
             return Err(top.wrong("model_type", &format!("is `{model_type}` and must be `qwen3_tts`")));
@@ -257,7 +264,9 @@ fn talker(section: &Section) -> Result<TalkerConfig, EngineError> {
         }
     }
     if let Some(dialect) = dialects.values().find(|dialect| !languages.contains_key(*dialect)) {
-        return Err(section.wrong("spk_is_dialect", &format!("names `{dialect}`, which codec_language_id lacks")));
+        return Err(
+            section.wrong("spk_is_dialect", &format!("names `{dialect}`, which codec_language_id lacks"))
+        );
     }
     let codebooks = section.size("num_code_groups")?;
     let predictor = section.section("code_predictor_config")?;

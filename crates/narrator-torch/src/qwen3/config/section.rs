@@ -31,6 +31,14 @@ impl Section {
         Ok(Self { file: file.to_owned(), at: String::new(), values })
     }
 
+    /// A value made in memory, which errors call by `name`.
+    pub(crate) fn of(name: &str, value: Value) -> Result<Self, EngineError> {
+        match value {
+            Value::Object(values) => Ok(Self { file: name.into(), at: String::new(), values }),
+            _ => Err(bad_model(format!("{name} is not a JSON object; {HINT}"))),
+        }
+    }
+
     fn key(&self, key: &str) -> String {
         if self.at.is_empty() { key.to_owned() } else { format!("{}.{key}", self.at) }
     }
@@ -43,10 +51,6 @@ impl Section {
     /// Absent and `null` are the same, as the published files have both.
     fn get(&self, key: &str) -> Option<&Value> {
         self.values.get(key).filter(|value| !value.is_null())
-    }
-
-    pub(crate) fn has(&self, key: &str) -> bool {
-        self.get(key).is_some()
     }
 
     fn need<T>(&self, key: &str, found: Option<T>) -> Result<T, EngineError> {
@@ -85,7 +89,9 @@ impl Section {
 
     fn maybe_id(&self, key: &str) -> Result<Option<i64>, EngineError> {
         self.get(key)
-            .map(|value| as_id(value).ok_or_else(|| self.wrong(key, "is not an integer from 0 to 1000000000")))
+            .map(|value| {
+                as_id(value).ok_or_else(|| self.wrong(key, "is not an integer from 0 to 1000000000"))
+            })
             .transpose()
     }
 

@@ -77,8 +77,10 @@ fn unused(config: &CodecConfig) -> Vec<(String, Vec<i64>)> {
         let shape = vec![decoder.codebook_dim / 2, decoder.codebook_dim, 1];
         tensors.push((format!("decoder.quantizer.{half}.input_proj.weight"), shape));
     }
-    let halves = [("semantic", encoder.semantic, encoder.semantic),
-        ("acoustic", encoder.codebooks - encoder.semantic, encoder.stored_codebooks - encoder.semantic)];
+    let halves = [
+        ("semantic", encoder.semantic, encoder.semantic),
+        ("acoustic", encoder.codebooks - encoder.semantic, encoder.stored_codebooks - encoder.semantic),
+    ];
     for (half, used, stored) in halves {
         let quantizer = format!("encoder.quantizer.{half}_residual_vector_quantizer");
         tensors.push((format!("{quantizer}.output_proj.weight"), vec![hidden, quantizer_dim, 1]));
@@ -153,7 +155,8 @@ fn write_tokenizer(dir: &Path, mut vocabulary: Vec<String>, tiny: bool) -> std::
     if !tiny {
         // Added tokens are numbered from the end of a vocabulary, and the published ones start here.
         let from = vocabulary.len();
-        vocabulary.extend((from..PUBLISHED_SPECIALS as usize).map(|index| format!("\u{120}\u{120}unused{index}")));
+        vocabulary
+            .extend((from..PUBLISHED_SPECIALS as usize).map(|index| format!("\u{120}\u{120}unused{index}")));
     }
     let specials: Map<String, Value> = SPECIALS
         .iter()

@@ -18,5 +18,5 @@ mod folder;
 mod plan;
 
 pub use folder::write_checkpoint;
-pub(crate) use plan::{FORGED_CODEC_GAIN, Forge};
+pub(crate) use plan::Forge;
 pub use plan::{ForgeSize, forged_configs};

@@ -46,7 +46,8 @@ pub fn forged_configs(kind: ModelKind, size: ForgeSize, vocab: i64) -> (Value, V
     let specials = if tiny { vocab } else { PUBLISHED_SPECIALS };
     let named = kind == ModelKind::CustomVoice;
     let speakers = if named { json!({"ryan": 3061, "vivian": 3065, "eric": 2875}) } else { json!({}) };
-    let dialects = if named { json!({"ryan": false, "vivian": false, "eric": "sichuan_dialect"}) } else { json!({}) };
+    let dialects =
+        if named { json!({"ryan": false, "vivian": false, "eric": "sichuan_dialect"}) } else { json!({}) };
     let stack = |hidden: i64, inner: i64, layers: i64, heads: i64, kv_heads: i64, vocab: i64| {
         json!({
             "hidden_size": hidden, "intermediate_size": inner, "num_hidden_layers": layers,
@@ -57,23 +58,27 @@ pub fn forged_configs(kind: ModelKind, size: ForgeSize, vocab: i64) -> (Value, V
             "use_sliding_window": false, "sliding_window": null,
         })
     };
-    let mut talker = if tiny { stack(hidden, 256, 3, 4, 2, 3072) } else { stack(hidden, 3 * hidden, 28, 16, 8, 3072) };
+    let mut talker =
+        if tiny { stack(hidden, 256, 3, 4, 2, 3072) } else { stack(hidden, 3 * hidden, 28, 16, 8, 3072) };
     let mut predictor = if tiny { stack(96, 160, 2, 4, 2, 2048) } else { stack(1024, 3072, 5, 16, 8, 2048) };
     merge(&mut predictor, json!({"model_type": "qwen3_tts_talker_code_predictor", "rope_scaling": null}));
-    merge(&mut talker, json!({
-        "model_type": "qwen3_tts_talker",
-        "text_hidden_size": if tiny { 64 } else { 2048 },
-        "text_vocab_size": if tiny { vocab + SPECIALS.len() as i64 } else { PUBLISHED_TEXT_VOCAB },
-        "rope_scaling": {"interleaved": true, "mrope_section": [24, 20, 20], "rope_type": "default"},
-        "codec_pad_id": 2148, "codec_bos_id": 2149, "codec_eos_token_id": 2150, "codec_think_id": 2154,
-        "codec_nothink_id": 2155, "codec_think_bos_id": 2156, "codec_think_eos_id": 2157,
-        "codec_language_id": {
-            "chinese": 2055, "english": 2050, "german": 2053, "italian": 2070, "portuguese": 2071,
-            "spanish": 2054, "japanese": 2058, "korean": 2064, "french": 2061, "russian": 2069,
-            "sichuan_dialect": 2062,
-        },
-        "spk_id": speakers, "spk_is_dialect": dialects, "code_predictor_config": predictor,
-    }));
+    merge(
+        &mut talker,
+        json!({
+            "model_type": "qwen3_tts_talker",
+            "text_hidden_size": if tiny { 64 } else { 2048 },
+            "text_vocab_size": if tiny { vocab + SPECIALS.len() as i64 } else { PUBLISHED_TEXT_VOCAB },
+            "rope_scaling": {"interleaved": true, "mrope_section": [24, 20, 20], "rope_type": "default"},
+            "codec_pad_id": 2148, "codec_bos_id": 2149, "codec_eos_token_id": 2150, "codec_think_id": 2154,
+            "codec_nothink_id": 2155, "codec_think_bos_id": 2156, "codec_think_eos_id": 2157,
+            "codec_language_id": {
+                "chinese": 2055, "english": 2050, "german": 2053, "italian": 2070, "portuguese": 2071,
+                "spanish": 2054, "japanese": 2058, "korean": 2064, "french": 2061, "russian": 2069,
+                "sichuan_dialect": 2062,
+            },
+            "spk_id": speakers, "spk_is_dialect": dialects, "code_predictor_config": predictor,
+        }),
+    );
     let mut config = json!({
         "architectures": ["Qwen3TTSForConditionalGeneration"], "model_type": "qwen3_tts",
         "tokenizer_type": "qwen3_tts_tokenizer_12hz", "tts_model_type": kind.name(),
@@ -86,9 +91,12 @@ pub fn forged_configs(kind: ModelKind, size: ForgeSize, vocab: i64) -> (Value, V
     if kind == ModelKind::Base {
         let mut speaker = json!({"enc_dim": hidden, "sample_rate": 24_000});
         if tiny {
-            merge(&mut speaker, json!({
-                "enc_channels": [32, 32, 32, 32, 96], "enc_attention_channels": 16, "enc_se_channels": 16,
-            }));
+            merge(
+                &mut speaker,
+                json!({
+                    "enc_channels": [32, 32, 32, 32, 96], "enc_attention_channels": 16, "enc_se_channels": 16,
+                }),
+            );
         }
         merge(&mut config, json!({"speaker_encoder_config": speaker}));
     }
@@ -137,17 +145,44 @@ const PUBLISHED_TEXT_VOCAB: i64 = 151_936;
 
 /// The control tokens, in the order of their ids.
 pub(super) const SPECIALS: [&str; 33] = [
-    "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>",
-    "<|box_start|>", "<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>",
-    "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>", "<tool_call>", "</tool_call>",
-    "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>",
-    "<tool_response>", "</tool_response>", "<think>", "</think>", "<|audio_start|>", "<|audio_end|>",
-    "<tts_pad>", "<tts_text_bos>", "<tts_text_eod>", "<tts_text_bos_single>", "<|audio_pad|>",
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|object_ref_start|>",
+    "<|object_ref_end|>",
+    "<|box_start|>",
+    "<|box_end|>",
+    "<|quad_start|>",
+    "<|quad_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|vision_pad|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+    "<tool_call>",
+    "</tool_call>",
+    "<|fim_prefix|>",
+    "<|fim_middle|>",
+    "<|fim_suffix|>",
+    "<|fim_pad|>",
+    "<|repo_name|>",
+    "<|file_sep|>",
+    "<tool_response>",
+    "</tool_response>",
+    "<think>",
+    "</think>",
+    "<|audio_start|>",
+    "<|audio_end|>",
+    "<tts_pad>",
+    "<tts_text_bos>",
+    "<tts_text_eod>",
+    "<tts_text_bos_single>",
+    "<|audio_pad|>",
 ];
 
 /// The last convolution of the decoder is made this much quieter, so that samples lie within ±1 and no
 /// mistake hides behind the clamp.
-pub(crate) const FORGED_CODEC_GAIN: f32 = 0.05;
+const FORGED_CODEC_GAIN: f32 = 0.003;
 
 /// A source that makes numbers for any tensor asked for.
 #[derive(Debug)]
