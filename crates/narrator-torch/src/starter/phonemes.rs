@@ -148,7 +148,14 @@ fn reading_of(sign: char) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::starter::config::Config;
+    use crate::starter::layers::{Arithmetic, Source};
+    use crate::starter::text::sentences;
+    use crate::starter::text_encoder::SYMBOLS;
+    use crate::weights::Weights;
 
     #[test]
     fn a_word_falls_into_letters_and_signs() {
@@ -157,6 +164,55 @@ mod tests {
         assert_eq!(pieces("O’Brien's-"), [Letters("O’Brien's"), Sign('-')]);
         assert_eq!(pieces("dogs'"), [Letters("dogs"), Sign('\'')]);
         assert!(pieces("").is_empty());
+    }
+
+    fn phonemiser() -> Phonemiser {
+        let dir = super::super::parity::model_dir();
+        let config = Config::read(&dir).expect("a config");
+        let weights = Weights::open(&dir.join("model.safetensors"), tch::Device::Cpu).expect("weights");
+        let names = weights.names().expect("a header");
+        let source = Source { names: &names, arithmetic: Arithmetic::Rounded };
+        let spelling = Spelling::load(&source, config.spelling).expect("a spelling network");
+        Phonemiser::new(spelling, config.phonemes)
+    }
+
+    #[test]
+    fn names_that_no_lexicon_has_are_not_dropped() {
+        let sentence = "Mr. Bennet of Netherfield";
+        // What misaki-rs makes of it by itself: both names are gone.
+        let (bare, _) = G2P::with_fallback(Language::EnglishUS, None).g2p(sentence).expect("phonemes");
+        insta::assert_snapshot!(bare, @"mˈɪstəɹ ❓ ʌv ❓");
+        let phonemes = phonemiser().phonemes(sentence).expect("phonemes");
+        insta::assert_snapshot!(phonemes, @"mˈɪstəɹ bˈɛnɪt ʌv nˈɛðəɹfˌild");
+    }
+
+    #[test]
+    fn unknown_words_of_every_make_are_read() {
+        let phonemiser = phonemiser();
+        for word in
+            ["Xanthippe-Jones", "R2D2", "Zzyzx’s", "Žižek", "qwertyuiopasdfghjklzxcvbnmqwertyuiop", "Ünalın"]
+        {
+            let phonemes = phonemiser.phonemes(word).expect("phonemes");
+            assert!(is_audible(&phonemes), "{word}: {phonemes}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn any_text_gets_ids_that_the_voice_knows(text in r"(\PC|[a-zA-Z0-9 .,'’$%/()\[\]-]){0,60}") {
+            // Building it takes longer than all cases together.
+            thread_local!(static PHONEMISER: Phonemiser = phonemiser());
+            PHONEMISER.with(|phonemiser| {
+                for sentence in sentences(&text) {
+                    let phonemes = phonemiser.phonemes(&sentence).expect("phonemes");
+                    let ids = phonemiser.ids(&phonemes);
+                    assert!(ids.iter().all(|id| (0..SYMBOLS).contains(id)));
+                    assert_eq!(ids.len(), phonemes.chars().count() + 2);
+                }
+            });
+        }
     }
 
     #[test]
