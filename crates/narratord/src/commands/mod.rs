@@ -1,0 +1,11 @@
+//! The commands that look: everything but `run`.
+
+pub mod checkpoint;
+pub mod doctor;
+pub mod jobs;
+pub mod logs;
+pub mod plan;
+pub mod service;
+pub mod status;
+pub mod supervise;
+pub mod voices;

@@ -1,0 +1,105 @@
+//! From the command line's book to a plan: what is read, who speaks, what is said.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use narrator_core::{Manuscript, Settings, SpeechSettings};
+use narrator_script::{ChapterSelection, Lexicon, Plan};
+
+use crate::cli::BookArgs;
+use crate::error::Failure;
+use crate::exit::Exit;
+use crate::models::Model;
+
+/// A book, planned.
+#[derive(Debug)]
+pub struct Planned {
+    pub source: Source,
+    pub manuscript: Manuscript,
+    pub speech: SpeechSettings,
+    pub plan: Plan,
+}
+
+/// The book's file, as it was when it was read.
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub path: PathBuf,
+    pub bytes: u64,
+    /// Hex.
+    pub blake3: String,
+}
+
+/// What the orchestrator must know of a voice to name a segment's sound.
+pub fn speech_settings(
+    settings: &Settings,
+    model: &Model,
+    language: &str,
+) -> Result<SpeechSettings, Failure> {
+    let voice = model.voice(settings.speech.voice.as_deref())?;
+    Ok(SpeechSettings {
+        engine: model.manifest.engine.clone(),
+        model_hash: model.manifest.sha256.clone(),
+        voice: voice.name.clone(),
+        language: language.to_string(),
+        speed: settings.speech.speed,
+        seed: settings.speech.seed,
+    })
+}
+
+/// Reads and plans the book. Without a model the plan is for looking at only: its content keys name no
+/// sound.
+pub fn plan(args: &BookArgs, settings: &Settings, model: Option<&Model>) -> Result<Planned, Failure> {
+    // The small things first: a misspelt range should not wait for a large book.
+    let selection = args.chapters.as_deref().map(ChapterSelection::from_str).transpose()?;
+    let lexicon = args.lexicon.as_deref().map_or_else(|| Ok(Lexicon::default()), Lexicon::load)?;
+    let manuscript = narrator_book::read(&args.book)?;
+    let source = source(&args.book)?;
+    let language = &manuscript.metadata.language;
+    let speech = match model {
+        Some(model) => speech_settings(settings, model, language)?,
+        None => SpeechSettings {
+            engine: String::new(),
+            model_hash: String::new(),
+            voice: settings.speech.voice.clone().unwrap_or_default(),
+            language: language.clone(),
+            speed: settings.speech.speed,
+            seed: settings.speech.seed,
+        },
+    };
+    let plan = narrator_script::plan(&manuscript, &settings.script, &speech, &lexicon, selection.as_ref())?;
+    Ok(Planned { source, manuscript, speech, plan })
+}
+
+fn source(path: &Path) -> Result<Source, Failure> {
+    let absolute = std::path::absolute(path).map_err(|error| Failure::io("find", path, error))?;
+    let mut hasher = blake3::Hasher::new();
+    let file = std::fs::File::open(path).map_err(|error| Failure::io("read", path, error))?;
+    let bytes = std::io::copy(&mut std::io::BufReader::new(file), &mut hasher)
+        .map_err(|error| Failure::io("read", path, error))?;
+    Ok(Source { path: absolute, bytes, blake3: hasher.finalize().to_hex().to_string() })
+}
+
+impl From<narrator_book::BookError> for Failure {
+    fn from(error: narrator_book::BookError) -> Self {
+        use narrator_book::BookErrorKind as Kind;
+        let exit = match error.kind() {
+            Kind::NotFound | Kind::Unreadable => Exit::Missing,
+            Kind::NotABook | Kind::Damaged | Kind::Drm | Kind::Bomb | Kind::Empty => Exit::BadInput,
+        };
+        Self::of(exit, &error)
+    }
+}
+
+impl From<narrator_script::ScriptError> for Failure {
+    fn from(error: narrator_script::ScriptError) -> Self {
+        use narrator_script::{ErrorKind as Kind, ScriptError};
+        let exit = match (&error, error.kind()) {
+            (ScriptError::Selection { .. } | ScriptError::NoSuchChapter { .. }, _) => Exit::Usage,
+            (ScriptError::LexiconFile { .. }, _) => Exit::Missing,
+            (_, Kind::Settings) => Exit::BadSettings,
+            (_, Kind::BadInput | Kind::Broken) => Exit::BadInput,
+            (_, Kind::Io) => Exit::Disk,
+        };
+        Self::of(exit, &error)
+    }
+}

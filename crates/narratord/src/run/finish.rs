@@ -1,0 +1,214 @@
+//! After the last take: the audiobook, its report, and the sentence for the morning.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use narrator_audio::{Assembly, ChapterAudio, Ffmpeg, Finished, Output, Piece, Progress, Stage};
+use narrator_core::{Script, ScriptChapter, Settings};
+use narrator_journal::{Replay, Standing, take_path};
+use serde_json::json;
+
+use super::report::{self, Missing, Report};
+use crate::commands::plan::Tokens;
+use crate::error::Failure;
+use crate::events::{EventLog, Level, now};
+use crate::exit::Exit;
+use crate::job::{JobDir, write_whole};
+use crate::models::Model;
+use crate::output;
+use crate::planning::Planned;
+use crate::progress::Display;
+
+/// Silence in the place of a segment that could not be spoken, beyond its own pause: long enough to be
+/// noticed as a gap.
+const GAP_MS: u32 = 1500;
+
+/// Everything that the audiobook is made from.
+#[derive(Debug)]
+pub struct Finishing<'a> {
+    pub planned: &'a Planned,
+    pub settings: &'a Settings,
+    pub model: &'a Model,
+    pub job: &'a JobDir,
+    pub output: &'a Output,
+    pub ffmpeg: Option<&'a Ffmpeg>,
+    pub replay: &'a Replay,
+    pub log: &'a EventLog,
+    pub stop: &'a AtomicBool,
+}
+
+/// Segments of the script without a take, and why.
+pub fn missing(script: &Script, replay: &Replay) -> Vec<Missing> {
+    let chapter_of = |index: u32| script.chapters.get(index as usize).map_or("", |chapter| &chapter.title);
+    let reason = |standing: Standing<'_>| match standing {
+        Standing::Done(_) => None,
+        Standing::Quarantined(given_up) => Some(given_up.reason.clone()),
+        Standing::Pending(_) => Some("not spoken yet".to_string()),
+    };
+    let segments = script.segments.iter().filter_map(|segment| {
+        Some(Missing {
+            segment: segment.id,
+            chapter: chapter_of(segment.chapter).to_string(),
+            text: segment.text.clone(),
+            reason: reason(replay.standing(&segment.key))?.to_string(),
+        })
+    });
+    segments.collect()
+}
+
+/// Makes the audiobook unless it is there already, and says what came of the book.
+pub fn finish(work: &Finishing<'_>, display: &mut Display) -> Result<Exit, Failure> {
+    let script = &work.planned.plan.script;
+    let missing = missing(script, work.replay);
+    if missing.len() == script.segments.len() {
+        return Err(Failure::new(
+            Exit::Quarantined,
+            "not one segment could be spoken, so there is no audiobook",
+        )
+        .hint("`narratord logs --level warn` tells what went wrong"));
+    }
+    let exit = if missing.is_empty() { Exit::Done } else { Exit::Quarantined };
+    let how = json!({ "audio": work.settings.audio, "output": work.output.path(), "voice": work.planned.speech.voice });
+    let hash = report::assembly_hash(script, &missing, &work.planned.manuscript.metadata, &how);
+    if report::is_written(work.job, &hash) {
+        display.clear();
+        output::note(format_args!("{} is finished: nothing is left to do.", work.output.path().display()));
+        return Ok(exit);
+    }
+    let finished = assemble(work, &missing, display)?;
+    let report = Report {
+        title: work.planned.manuscript.metadata.title.clone(),
+        authors: work.planned.manuscript.metadata.authors.clone(),
+        finished: now(),
+        model: work.model.manifest.name.clone(),
+        voice: work.planned.speech.voice.clone(),
+        seed: work.planned.speech.seed,
+        assembly: hash,
+        files: finished
+            .files
+            .iter()
+            .map(|file| std::path::absolute(file).unwrap_or_else(|_| file.clone()))
+            .collect(),
+        bytes: finished.bytes,
+        audio_s: finished.duration().as_secs_f64(),
+        segments: script.segments.len() as u32,
+        spoken: (script.segments.len() - missing.len()) as u32,
+        quarantined: missing,
+        tokens: Tokens::of(&work.planned.plan.ledger),
+        chapters: Report::chapters_of(&finished),
+        loudness: finished.delivered,
+    };
+    let text = serde_json::to_vec_pretty(&report)
+        .map_err(|error| Failure::new(Exit::Disk, "the report cannot be written").because(error))?;
+    write_whole(&work.job.report(), &text)?;
+    display.clear();
+    say(work, &report, &finished);
+    Ok(exit)
+}
+
+fn assemble(work: &Finishing<'_>, missing: &[Missing], display: &mut Display) -> Result<Finished, Failure> {
+    let planned = work.planned;
+    let takes = work.job.takes();
+    let chapter = |chapter: &ScriptChapter| chapter_audio(&planned.plan.script, chapter, missing, &takes);
+    let assembly = Assembly {
+        chapters: planned.plan.script.chapters.iter().map(chapter).collect(),
+        metadata: planned.manuscript.metadata.clone(),
+        narrator: Some(planned.speech.voice.clone()),
+        cover: planned.manuscript.cover.clone(),
+        settings: work.settings.audio.clone(),
+    };
+    let started = std::time::Instant::now();
+    work.log.emit(
+        Level::Info,
+        "assembly_started",
+        &json!({ "chapters": assembly.chapters.len(), "output": work.output.path() }),
+    );
+    let mut show = |progress: Progress| {
+        let name = match progress.stage {
+            Stage::Measure => "measuring loudness",
+            Stage::Rehearse => "mastering",
+            Stage::Encode => "encoding",
+            Stage::Verify => "checking the audiobook",
+        };
+        display.stage(name, progress.done as f64 / progress.total.max(1) as f64);
+        if work.stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let finished = narrator_audio::assemble(&assembly, work.output, work.ffmpeg, &mut show)?;
+    work.log.emit(
+        Level::Info,
+        "assembly_finished",
+        &json!({
+            "files": finished.files,
+            "bytes": finished.bytes,
+            "audio_s": finished.duration().as_secs_f64(),
+            "gain_db": finished.gain_db,
+            "loudness_lufs": finished.delivered.loudness_lufs,
+            "true_peak_db": finished.delivered.true_peak_db,
+            "wall_s": started.elapsed().as_secs_f64(),
+        }),
+    );
+    Ok(finished)
+}
+
+/// A chapter's takes; a missing one leaves a gap after the take before it.
+fn chapter_audio(
+    script: &Script,
+    chapter: &ScriptChapter,
+    missing: &[Missing],
+    takes: &std::path::Path,
+) -> ChapterAudio {
+    let mut pieces: Vec<Piece> = Vec::new();
+    for segment in &script.segments[chapter.segments.start as usize..chapter.segments.end as usize] {
+        if missing.iter().any(|gap| gap.segment == segment.id) {
+            if let Some(before) = pieces.last_mut() {
+                before.pause_after_ms += GAP_MS + segment.pause_after_ms;
+            }
+        } else {
+            let take: PathBuf = take_path(takes, &segment.key);
+            pieces.push(Piece { take, pause_after_ms: segment.pause_after_ms });
+        }
+    }
+    ChapterAudio { title: chapter.title.clone(), pieces }
+}
+
+/// The sentence for the morning.
+fn say(work: &Finishing<'_>, report: &Report, finished: &Finished) {
+    output::note(report.tokens.line() + ".");
+    for gap in report.quarantined.iter().take(20) {
+        output::note(format_args!(
+            "NOT SPOKEN: segment {} in “{}”: “{}” ({})",
+            gap.segment, gap.chapter, gap.text, gap.reason
+        ));
+    }
+    if report.quarantined.len() > 20 {
+        output::note(format_args!("… and {} more: see report.json", report.quarantined.len() - 20));
+    }
+    output::note(format_args!(
+        "{}: {} in {} chapters, {:.1} MB{}.",
+        work.output.path().display(),
+        output::duration(report.audio_s),
+        finished.chapters.len(),
+        report.bytes as f64 / 1e6,
+        report.loudness.loudness_lufs.map_or_else(String::new, |lufs| format!(", {lufs:.1} LUFS")),
+    ));
+}
+
+impl From<narrator_audio::AudioError> for Failure {
+    fn from(error: narrator_audio::AudioError) -> Self {
+        use narrator_audio::{AudioError, AudioErrorKind as Kind};
+        let exit = match (&error, error.kind()) {
+            (AudioError::Disk { source, .. }, _) if source.kind() == std::io::ErrorKind::NotFound => {
+                Exit::Missing
+            }
+            (_, Kind::Take) => Exit::Stopped,
+            (_, Kind::Empty) => Exit::BadInput,
+            (_, Kind::Settings) => Exit::BadSettings,
+            (_, Kind::Output) => Exit::Usage,
+            (_, Kind::MissingProgram) => Exit::Missing,
+            (_, Kind::Encoder | Kind::Disk) => Exit::Disk,
+            (_, Kind::Cancelled) => Exit::Stopped,
+        };
+        Self::of(exit, &error)
+    }
+}

@@ -1,0 +1,368 @@
+//! `narratord run`: a book in, an audiobook out.
+//!
+//! ```text
+//!  settings, model, book ─▶ plan ─▶ job folder ─▶ speak ─▶ finish
+//!  everything that can be   nothing   lock,         pool,     audiobook,
+//!  refused, is refused here is lost   journal       keeper    report
+//! ```
+//!
+//! Invariants:
+//! - what can be refused is refused before the job folder exists;
+//! - the job is in the catalog before it starts;
+//! - a segment counts as done when its take and its record are durable, and not before;
+//! - the same command resumes: results are found by content key.
+
+mod finish;
+mod keeper;
+mod report;
+mod signals;
+mod speak;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use narrator_audio::{Ffmpeg, Output};
+use narrator_core::{SegmentKind, Settings};
+use narrator_journal::{Digest, JobLock, RunId, RunOpened};
+use serde_json::json;
+
+use crate::catalog::{Catalog, Ending, Entry};
+use crate::cli::RunArgs;
+use crate::error::Failure;
+use crate::events::{self, EventLog, Level};
+use crate::exit::Exit;
+use crate::home::{self, Home};
+use crate::job::{JobDir, JobFacts, JobFile, changed_settings, write_whole};
+use crate::models::{self, Model};
+use crate::planning::{self, Planned};
+use crate::progress::{Display, Tally};
+use crate::{config, output};
+
+use finish::Finishing;
+use keeper::Keeper;
+use narrator_pool::Stopped;
+use speak::Speaking;
+
+/// Free space that a run wants beyond what its takes and audiobook need.
+const SPARE_BYTES: u64 = 200 << 20;
+/// A second of a take as FLAC: 24 kHz, 16 bits, speech and pauses; measured at 22 to 28 kB.
+const TAKE_BYTES_A_SECOND: f64 = 30_000.0;
+
+/// Everything that a run needs, found and checked.
+#[derive(Debug)]
+struct Prepared {
+    settings: Settings,
+    output: Output,
+    ffmpeg: Option<Ffmpeg>,
+    worker: PathBuf,
+    model: Model,
+    planned: Planned,
+    job: JobDir,
+}
+
+pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
+    let work = prepare(args)?;
+    std::fs::create_dir_all(&work.job.root).map_err(|error| Failure::io("make", &work.job.root, error))?;
+    let _lock = JobLock::acquire(&work.job.root)?;
+    let catalog = Catalog::of_user();
+    let entry = enter(&catalog, &work)?;
+    let (log, writer) = events::open(&work.job.logs());
+    let signals = signals::Signals::default();
+    let result = narrate(args, &work, &log, &signals);
+    let (exit, failure) = match &result {
+        Ok(exit) => (*exit, None),
+        Err(failure) => (failure.exit, Some(failure.for_people())),
+    };
+    let level = if failure.is_some() { Level::Error } else { Level::Info };
+    log.emit(
+        level,
+        "run_finished",
+        &json!({ "exit": exit.code(), "meaning": exit.meaning(), "failure": failure }),
+    );
+    drop(log);
+    drop(writer);
+    let ending = if exit == Exit::Stopped && signals.by_person() {
+        Ending::StoppedByPerson
+    } else {
+        Ending::Exited { code: exit.code() }
+    };
+    // The job itself is safe on disk: a catalog that cannot be written is worth a line, not a failure.
+    if let Err(failure) = catalog.put(&Entry { ending, ..entry }) {
+        output::note(failure.for_people());
+    }
+    result
+}
+
+/// Finds and checks everything; refuses what can be refused.
+fn prepare(args: &RunArgs) -> Result<Prepared, Failure> {
+    let settings = config::for_run(args)?;
+    let home = Home::find();
+    let output = Output::parse(&output_path(args), None)?;
+    check_place(output.path())?;
+    let ffmpeg = if output.format().needs_ffmpeg() {
+        let ffmpeg = Ffmpeg::find(&[home.ffmpeg()])?;
+        ffmpeg.check(output.format())?;
+        Some(ffmpeg)
+    } else {
+        None
+    };
+    let worker = home::worker_program(settings.workers.program.as_deref())?;
+    let model = models::find(&home, &settings.speech.model)?;
+    let planned = planning::plan(&args.book, &settings, Some(&model))?;
+    let job = args.job.as_deref().map_or_else(|| JobDir::beside(output.path()), JobDir::new);
+    let job = JobDir::new(std::path::absolute(&job.root).map_err(|e| Failure::io("find", &job.root, e))?);
+    Ok(Prepared { settings, output, ffmpeg, worker, model, planned, job })
+}
+
+/// Without `-o`: the book's name, as M4B, where the command was given.
+fn output_path(args: &RunArgs) -> PathBuf {
+    args.output.clone().unwrap_or_else(|| {
+        let stem = args.book.book.file_stem().unwrap_or_default();
+        let mut name = stem.to_os_string();
+        name.push(".m4b");
+        PathBuf::from(name)
+    })
+}
+
+fn check_place(output: &Path) -> Result<(), Failure> {
+    let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty());
+    match parent {
+        Some(parent) if !parent.is_dir() => {
+            Err(Failure::new(Exit::Missing, format!("there is no folder {}", parent.display()))
+                .hint("make it first, or choose another output with -o"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Puts the job into the catalog, keeping what `supervise` counted.
+fn enter(catalog: &Catalog, work: &Prepared) -> Result<Entry, Failure> {
+    let supervised = std::env::var_os(crate::commands::supervise::MARK).is_some();
+    let known = catalog.get(&work.job.root).filter(|_| supervised);
+    let directory = std::env::current_dir()
+        .map_err(|error| Failure::new(Exit::Missing, "the current folder is gone").because(error))?;
+    let fresh = Entry {
+        title: work.planned.manuscript.metadata.title.clone(),
+        folder: work.job.root.clone(),
+        directory,
+        arguments: std::env::args().skip(1).collect(),
+        started: events::now(),
+        tries: 0,
+        tries_without_progress: 0,
+        done_at_restart: 0,
+        ending: Ending::Unknown,
+    };
+    let entry = match known {
+        Some(known) => Entry { ending: Ending::Unknown, ..known },
+        None => fresh,
+    };
+    catalog.put(&entry)?;
+    Ok(entry)
+}
+
+fn narrate(
+    args: &RunArgs,
+    work: &Prepared,
+    log: &EventLog,
+    signals: &signals::Signals,
+) -> Result<Exit, Failure> {
+    let mut display = Display::new(args.plain);
+    let script = &work.planned.plan.script;
+    let before = JobFile::read(&work.job)?;
+    let run = RunId::random();
+    let (keeper, warnings) = Keeper::open(&work.job, script, &opening(work, run), log.clone())?;
+    for warning in &warnings {
+        display.say(format_args!("warning: {warning}"));
+        log.emit(Level::Warn, "journal_warning", &json!({ "detail": warning.to_string() }));
+    }
+    write_job(work, args)?;
+    let mut tally = Tally::new(script.segments.len() as u32, characters(script.segments.iter()));
+    let pending = keeper.tally_up(&mut tally);
+    announce(work, before.as_ref(), &tally, pending.len(), &display, log, run);
+    check_space(work, &pending)?;
+
+    let keeper = Arc::new(keeper);
+    if !pending.is_empty() {
+        let speaking = Speaking { work, run, pending, keeper: &keeper, log, signals };
+        let stopped = speak::speak(speaking, tally, &mut display)?;
+        if let Some(failure) = after(&stopped) {
+            display.clear();
+            keeper.close(failure.exit);
+            return Err(failure);
+        }
+    }
+    let stop: Arc<AtomicBool> = signals.watch_for_end();
+    let replay = keeper.replay();
+    let result = finish::finish(
+        &Finishing {
+            planned: &work.planned,
+            settings: &work.settings,
+            model: &work.model,
+            job: &work.job,
+            output: &work.output,
+            ffmpeg: work.ffmpeg.as_ref(),
+            replay: &replay,
+            log,
+            stop: &stop,
+        },
+        &mut display,
+    );
+    display.clear();
+    keeper.close(result.as_ref().map_or_else(|failure| failure.exit, |exit| *exit));
+    result
+}
+
+fn opening(work: &Prepared, run: RunId) -> RunOpened {
+    let settings = toml::to_string(&work.settings).unwrap_or_default();
+    RunOpened {
+        run,
+        plan: Digest(work.planned.plan.script.plan_hash()),
+        settings: Digest::of(settings.as_bytes()),
+        at_ms: narrator_core::clock::unix_ms(),
+        build: format!("narratord {}", env!("CARGO_PKG_VERSION")),
+        model_hash: work.planned.speech.model_hash.clone(),
+    }
+}
+
+fn write_job(work: &Prepared, args: &RunArgs) -> Result<(), Failure> {
+    let (planned, job) = (&work.planned, &work.job);
+    let mut script = Vec::new();
+    narrator_script::write_script(&planned.plan.script, &mut script)?;
+    write_whole(&job.script(), &script)?;
+    let mut ledger = Vec::new();
+    narrator_script::write_ledger(&planned.plan.ledger, &mut ledger)?;
+    write_whole(&job.ledger(), &ledger)?;
+    let facts = JobFacts {
+        title: planned.manuscript.metadata.title.clone(),
+        source: planned.source.path.clone(),
+        source_bytes: planned.source.bytes,
+        source_blake3: planned.source.blake3.clone(),
+        output: std::path::absolute(work.output.path()).unwrap_or_else(|_| work.output.path().to_path_buf()),
+        chapters: args.book.chapters.clone(),
+        segments: planned.plan.script.segments.len() as u32,
+        characters: characters(planned.plan.script.segments.iter()),
+    };
+    JobFile { job: facts, settings: work.settings.clone() }.write(job)
+}
+
+/// Characters to speak.
+fn characters<'a>(segments: impl Iterator<Item = &'a narrator_core::Segment>) -> u64 {
+    segments.map(|segment| segment.text.chars().count() as u64).sum()
+}
+
+/// Says what is about to happen, and what changed since the last time.
+fn announce(
+    work: &Prepared,
+    before: Option<&JobFile>,
+    tally: &Tally,
+    pending: usize,
+    display: &Display,
+    log: &EventLog,
+    run: RunId,
+) {
+    let (planned, segments) = (&work.planned, work.planned.plan.script.segments.len());
+    let metadata = &planned.manuscript.metadata;
+    let changes = before.map_or_else(Vec::new, |before| changed_settings(&before.settings, &work.settings));
+    let other_book = before.is_some_and(|before| before.job.source_blake3 != planned.source.blake3);
+    if !changes.is_empty() {
+        display.say(format_args!("Settings changed since the last run: {}.", changes.join(", ")));
+        log.emit(Level::Info, "settings_changed", &json!({ "changes": changes }));
+    }
+    if other_book {
+        display.say("The book's file changed since the last run.");
+        log.emit(Level::Info, "book_changed", &json!({ "source": planned.source.path }));
+    }
+    let headings = planned.plan.script.segments.iter().filter(|s| s.kind == SegmentKind::Heading).count();
+    log.emit(
+        Level::Info,
+        "run_started",
+        &json!({
+            "run": run.to_string(),
+            "version": env!("CARGO_PKG_VERSION"),
+            "title": metadata.title,
+            "source": planned.source.path,
+            "output": work.output.path(),
+            "model": work.model.manifest.name,
+            "voice": planned.speech.voice,
+            "seed": planned.speech.seed,
+            "segments": segments,
+            "headings": headings,
+            "pending": pending,
+        }),
+    );
+    let resumed = segments - pending;
+    let chapters = planned.plan.script.chapters.iter().filter(|chapter| !chapter.segments.is_empty()).count();
+    display.say(format_args!(
+        "{}: {chapters} chapters, {} segments, voice {}.",
+        metadata.title,
+        output::count(segments as u64),
+        planned.speech.voice
+    ));
+    if resumed > 0 && pending > 0 {
+        let _ = tally;
+        display.say(format_args!("{} segments are done already; {} to speak.", resumed, pending));
+    }
+    let primary = |tag: &str| tag.split(['-', '_']).next().unwrap_or_default().to_lowercase();
+    if let Ok(voice) = work.model.voice(Some(&planned.speech.voice))
+        && primary(&voice.language) != primary(&metadata.language)
+    {
+        let (voice, book) = (&voice.language, &metadata.language);
+        display.say(format_args!("warning: the book is in `{book}` and the voice speaks `{voice}`."));
+        log.emit(Level::Warn, "language_differs", &json!({ "book": book, "voice": voice }));
+    }
+}
+
+/// Refuses to start what the disk cannot hold: better now than at three in the morning.
+fn check_space(work: &Prepared, pending: &[narrator_core::SegmentId]) -> Result<(), Failure> {
+    let script = &work.planned.plan.script;
+    let seconds = |segments: &mut dyn Iterator<Item = &narrator_core::Segment>| {
+        segments.map(|segment| crate::commands::plan::estimated_seconds(segment)).sum::<f64>()
+    };
+    let to_speak = seconds(&mut pending.iter().filter_map(|id| script.segment(*id)));
+    let whole = seconds(&mut script.segments.iter());
+    let audiobook = whole * f64::from(work.settings.audio.bitrate_kbps) * 125.0;
+    let needed = (to_speak * TAKE_BYTES_A_SECOND + audiobook) as u64 + SPARE_BYTES;
+    let Some(free) = crate::commands::doctor::free_bytes(&work.job.root) else { return Ok(()) };
+    if free >= needed {
+        return Ok(());
+    }
+    let gigabytes = |bytes: u64| bytes as f64 / 1e9;
+    Err(Failure::new(
+        Exit::Disk,
+        format!(
+            "{} has {:.1} GB free; this book needs about {:.1} GB",
+            work.job.root.display(),
+            gigabytes(free),
+            gigabytes(needed)
+        ),
+    )
+    .hint("free some space, or put the job on another disk with --job DIR"))
+}
+
+/// What a run that stopped before its end tells; nothing for one that may go on to the audiobook.
+fn after(stopped: &Stopped) -> Option<Failure> {
+    match stopped {
+        Stopped::Finished => None,
+        Stopped::Drained => Some(
+            Failure::new(Exit::Stopped, "stopped as asked, with work left")
+                .hint("run the same command again: it resumes"),
+        ),
+        Stopped::NoSlotLeft { fault, why } => {
+            let exit = if fault.policy().park { Exit::BadSettings } else { Exit::Stopped };
+            Some(
+                Failure::new(exit, format!("no worker can go on: {why}")).hint(
+                    "`narratord logs --level warn` tells the whole story; then run the same command again",
+                ),
+            )
+        }
+        Stopped::DiskFull { detail } => Some(
+            Failure::new(Exit::Disk, format!("the disk stayed full: {detail}"))
+                .hint("free some space and run the same command again: nothing that was finished is lost"),
+        ),
+        Stopped::StoreFailed { detail } => Some(
+            Failure::new(Exit::Disk, format!("a take could not be made safe: {detail}"))
+                .hint("look at the disk, then run the same command again"),
+        ),
+    }
+}

@@ -1,0 +1,104 @@
+//! `report.json`: what a run made, for the morning and for scripts.
+
+use std::path::PathBuf;
+
+use narrator_audio::{Finished, Measurement};
+use narrator_core::{Metadata, Script, SegmentId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::commands::plan::Tokens;
+use crate::job::JobDir;
+
+/// A segment that is not in the audiobook.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Missing {
+    pub segment: SegmentId,
+    pub chapter: String,
+    pub text: String,
+    pub reason: String,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct ChapterTimes {
+    pub title: String,
+    pub start_s: f64,
+    pub end_s: f64,
+}
+
+/// The report of a finished run.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Report {
+    pub title: String,
+    pub authors: Vec<String>,
+    pub finished: String,
+    pub model: String,
+    pub voice: String,
+    pub seed: u64,
+    /// Names the takes, pauses, chapters and settings that the audiobook was made from.
+    pub assembly: String,
+    pub files: Vec<PathBuf>,
+    pub bytes: u64,
+    pub audio_s: f64,
+    pub segments: u32,
+    pub spoken: u32,
+    pub quarantined: Vec<Missing>,
+    /// Source tokens, and what became of them.
+    pub tokens: Tokens,
+    pub chapters: Vec<ChapterTimes>,
+    /// Of the finished files, after decoding.
+    pub loudness: Measurement,
+}
+
+impl Report {
+    pub fn chapters_of(finished: &Finished) -> Vec<ChapterTimes> {
+        let seconds = |samples: u64| samples as f64 / f64::from(finished.rate.max(1));
+        let times = |chapter: &narrator_audio::FinishedChapter| ChapterTimes {
+            title: chapter.title.clone(),
+            start_s: seconds(chapter.start),
+            end_s: seconds(chapter.end),
+        };
+        finished.chapters.iter().map(times).collect()
+    }
+}
+
+/// What an earlier report says of the audiobook: enough to see that it is still there, whole.
+#[derive(Debug, Deserialize)]
+struct Written {
+    assembly: String,
+    files: Vec<PathBuf>,
+    bytes: u64,
+}
+
+/// Whether the audiobook of this `assembly` was written before and still has its size.
+pub fn is_written(job: &JobDir, assembly: &str) -> bool {
+    let Ok(text) = std::fs::read_to_string(job.report()) else { return false };
+    let Ok(written) = serde_json::from_str::<Written>(&text) else { return false };
+    let sizes: Option<Vec<u64>> =
+        written.files.iter().map(|file| Some(std::fs::metadata(file).ok()?.len())).collect();
+    written.assembly == assembly && sizes.is_some_and(|sizes| sizes.iter().sum::<u64>() == written.bytes)
+}
+
+/// Names an audiobook by everything that decides its bytes: takes and pauses in order, chapter titles,
+/// metadata, settings and where it goes.
+pub fn assembly_hash(script: &Script, missing: &[Missing], metadata: &Metadata, rest: &Value) -> String {
+    let mut hasher = blake3::Hasher::new_derive_key("narratord assembly v1");
+    let mut add = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+    };
+    for segment in &script.segments {
+        add(&segment.key.0);
+        add(&segment.pause_after_ms.to_le_bytes());
+    }
+    for chapter in &script.chapters {
+        add(chapter.title.as_bytes());
+        add(&chapter.segments.start.to_le_bytes());
+        add(&chapter.segments.end.to_le_bytes());
+    }
+    for segment in missing {
+        add(&segment.segment.0.to_le_bytes());
+    }
+    add(serde_json::to_string(metadata).unwrap_or_default().as_bytes());
+    add(rest.to_string().as_bytes());
+    hasher.finalize().to_hex().to_string()
+}

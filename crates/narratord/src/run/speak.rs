@@ -1,0 +1,226 @@
+//! The speaking stage: the pool, what it is given, and what is shown of it.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use narrator_core::SegmentId;
+use narrator_ipc::RunDir;
+use narrator_journal::RunId;
+use narrator_pool::{
+    DeviceProbe, Lease, Level as PoolLevel, NvidiaSmi, Pool, PoolConfig, PoolEvent, SegmentSource, Stopped,
+    SupervisionSettings, What, Work,
+};
+use narrator_proto::Precision;
+
+use super::Prepared;
+use super::keeper::{Keeper, Sink};
+use super::signals::{Asked, Signals};
+use crate::error::Failure;
+use crate::events::{EventLog, Level};
+use crate::exit::Exit;
+use crate::progress::{Display, Tally};
+
+/// Between two looks at the progress, on a terminal.
+const SHOW_EVERY: Duration = Duration::from_millis(250);
+/// Between two `progress` events.
+const TELL_EVERY: Duration = Duration::from_secs(10);
+
+/// What is to be spoken, and everybody who has a part in it.
+#[derive(Debug)]
+pub struct Speaking<'a> {
+    pub work: &'a Prepared,
+    pub run: RunId,
+    pub pending: Vec<SegmentId>,
+    pub keeper: &'a Arc<Keeper>,
+    pub log: &'a EventLog,
+    pub signals: &'a Signals,
+}
+
+/// Speaks until nothing is left or nothing can go on.
+pub fn speak(speaking: Speaking<'_>, tally: Tally, display: &mut Display) -> Result<Stopped, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Missing, "the runtime cannot be started").because(error))?;
+    let stopped = runtime.block_on(drive(speaking, tally, display));
+    // Nothing is waited for that a dead disk may hold up.
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    stopped
+}
+
+async fn drive(speaking: Speaking<'_>, tally: Tally, display: &mut Display) -> Result<Stopped, Failure> {
+    let Speaking { work, run, pending, keeper, log, signals } = speaking;
+    let pool = Pool::new(configuration(work, run, pending.len())?);
+    let control = pool.control();
+    let asked = tokio::spawn(signals.clone().report(move |asked| match asked {
+        Asked::Drain => control.drain("a signal"),
+        Asked::StopNow => control.stop_now("a second signal"),
+    }));
+    let source = Source { work: works(work, &pending) };
+    let view = View { tally: Mutex::new(tally), keeper, work, log };
+    let running = pool.run(source, Sink(keeper.clone()), |event| view.heard(event));
+    tokio::pin!(running);
+    let mut show = tokio::time::interval(SHOW_EVERY);
+    let mut told = Instant::now();
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut running => break outcome,
+            _ = show.tick() => {
+                let tally = view.tally();
+                display.show(&tally);
+                if told.elapsed() >= TELL_EVERY {
+                    told = Instant::now();
+                    log.emit(Level::Info, "progress", &tally.at(display.elapsed()));
+                }
+            }
+        }
+    };
+    asked.abort();
+    display.show(&view.tally());
+    log.emit(Level::Info, "progress", &view.tally().at(display.elapsed()));
+    match outcome {
+        Ok(outcome) => Ok(outcome.stopped),
+        Err(error) => Err(Failure::new(Exit::Stopped, "the workers' supervision ended before its time")
+            .because(error)
+            .hint("run the same command again: it resumes")),
+    }
+}
+
+fn configuration(work: &Prepared, run: RunId, pending: usize) -> Result<PoolConfig, Failure> {
+    let workers = &work.settings.workers;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let slots = slots(&workers.devices, workers.count, cores, pending);
+    let on_cpu = slots.iter().filter(|device| *device == "cpu").count().max(1);
+    let threads = workers.threads.unwrap_or((cores / on_cpu).max(1) as u16);
+    let run_dir = RunDir::open(None).map_err(|error| Failure::of(Exit::Missing, &error))?;
+    let probe: Option<Arc<dyn DeviceProbe>> =
+        if slots.iter().any(|device| device != "cpu") { Some(Arc::new(NvidiaSmi)) } else { None };
+    Ok(PoolConfig {
+        run: run.to_string(),
+        program: work.worker.clone(),
+        args: vec!["serve".into()],
+        env: Vec::new(),
+        run_dir,
+        devices: slots,
+        model_dir: std::path::absolute(&work.model.dir).unwrap_or_else(|_| work.model.dir.clone()),
+        precision: Precision::default(),
+        threads: Some(threads),
+        max_rows: None,
+        allow_build_skew: false,
+        settings: SupervisionSettings {
+            max_resident_bytes: workers.max_resident_bytes,
+            ..SupervisionSettings::default()
+        },
+        seed: work.planned.speech.seed,
+        probe,
+    })
+}
+
+/// A device for each slot: as many as asked for, dealt round; without a number, one a GPU and one a core
+/// on a CPU. Never more than there are segments to speak.
+fn slots(devices: &[String], count: Option<u16>, cores: usize, pending: usize) -> Vec<String> {
+    let named = |device: &String| if device == "cuda" { "cuda:0".to_string() } else { device.clone() };
+    let devices: Vec<String> = devices.iter().map(named).collect();
+    let all_cpu = devices.iter().all(|device| device == "cpu");
+    let count = count.map_or(if all_cpu { cores } else { devices.len() }, usize::from);
+    devices.iter().cycle().take(count.min(pending.max(1))).cloned().collect()
+}
+
+fn works(work: &Prepared, pending: &[SegmentId]) -> VecDeque<Work> {
+    let speech = &work.planned.speech;
+    let script = &work.planned.plan.script;
+    let of = |segment: &narrator_core::Segment| Work {
+        segment: segment.id,
+        key: segment.key,
+        text: segment.text.clone(),
+        language: speech.language.clone(),
+        voice: Some(segment.voice.clone()),
+        speed: speech.speed,
+    };
+    pending.iter().filter_map(|id| script.segment(*id)).map(of).collect()
+}
+
+/// Lends the script's pending segments in reading order.
+#[derive(Debug)]
+struct Source {
+    work: VecDeque<Work>,
+}
+
+impl SegmentSource for Source {
+    fn lease(&mut self) -> Lease {
+        self.work.pop_front().map_or(Lease::Exhausted, Lease::Work)
+    }
+
+    fn give_back(&mut self, _segment: SegmentId) {
+        // The run ends without it; the next one finds it pending in the journal.
+    }
+}
+
+/// What the run loop makes of the pool's events: log lines, progress, faults in the journal.
+#[derive(Debug)]
+struct View<'a> {
+    tally: Mutex<Tally>,
+    keeper: &'a Keeper,
+    work: &'a Prepared,
+    log: &'a EventLog,
+}
+
+impl View<'_> {
+    fn heard(&self, event: &PoolEvent) {
+        let level = match event.what.level() {
+            PoolLevel::Debug => Level::Debug,
+            PoolLevel::Info => Level::Info,
+            PoolLevel::Warn => Level::Warn,
+            PoolLevel::Error => Level::Error,
+        };
+        self.log.emit_named(level, event);
+        match &event.what {
+            What::SegmentDone { segment, audio_ms, .. } => {
+                let mut tally = self.tally();
+                tally.spoken(self.keeper.characters(*segment), *audio_ms as f64 / 1000.0);
+                tally.in_chapter(self.chapter(*segment));
+            }
+            What::SegmentQuarantined { segment, .. } => {
+                self.tally().quarantined(self.keeper.characters(*segment));
+            }
+            What::SegmentRetried { segment, attempt, incarnation, fault, .. } => {
+                self.tally().retried();
+                self.keeper.fault(*segment, *fault, *incarnation, *attempt);
+            }
+            _ => {}
+        }
+    }
+
+    fn chapter(&self, segment: SegmentId) -> &str {
+        let script = &self.work.planned.plan.script;
+        script
+            .segment(segment)
+            .and_then(|segment| script.chapters.get(segment.chapter as usize))
+            .map_or("", |chapter| &chapter.title)
+    }
+
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::slots;
+
+    #[test]
+    fn slots_follow_the_devices() {
+        let of = |devices: &[&str], count, pending| {
+            let devices: Vec<String> = devices.iter().map(ToString::to_string).collect();
+            slots(&devices, count, 4, pending)
+        };
+        assert_eq!(of(&["cpu"], None, 100), ["cpu"; 4]);
+        assert_eq!(of(&["cpu"], Some(2), 100), ["cpu"; 2]);
+        assert_eq!(of(&["cpu"], None, 1), ["cpu"]);
+        assert_eq!(of(&["cuda"], None, 100), ["cuda:0"]);
+        assert_eq!(of(&["cuda:0", "cuda:1"], None, 100), ["cuda:0", "cuda:1"]);
+        assert_eq!(of(&["cuda:0", "cuda:1"], Some(3), 100), ["cuda:0", "cuda:1", "cuda:0"]);
+    }
+}
