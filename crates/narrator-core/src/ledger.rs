@@ -106,9 +106,8 @@ impl Ledger {
             }
             for (offset, token) in run.iter().enumerate() {
                 let agrees = match (entry.fate, token.skip) {
-                    (Fate::Spoken(_), None) => true,
-                    (Fate::Skipped(SkipRule::NotSelected | SkipRule::NoSpeech), None) => true,
-                    (Fate::Skipped(SkipRule::NotSelected), Some(_)) => true,
+                    (Fate::Spoken(_) | Fate::Skipped(SkipRule::NotSelected | SkipRule::NoSpeech), None)
+                    | (Fate::Skipped(SkipRule::NotSelected), Some(_)) => true,
                     (Fate::Skipped(rule), Some(named)) => rule == named,
                     _ => false,
                 };
