@@ -8,11 +8,15 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::OnceLock;
 
-use narrator_torch::qwen3::{ForgeSize, Manner, ModelKind, Qwen3Tts, write_checkpoint};
+use narrator_torch::qwen3::{ForgePlan, ForgeSize, Manner, ModelKind, Qwen3Tts, write_checkpoint};
 use safetensors::{Dtype, SafeTensors};
 
 /// The seed of the committed goldens.
 pub const SEED: u64 = 1;
+
+pub fn plan(kind: ModelKind, ends: bool) -> ForgePlan {
+    ForgePlan { kind, size: ForgeSize::Tiny, seed: SEED, bfloat16: false, ends }
+}
 
 /// The folder of a tiny forged checkpoint, written once a process.
 pub fn checkpoint(kind: ModelKind) -> PathBuf {
@@ -24,7 +28,7 @@ pub fn checkpoint(kind: ModelKind) -> PathBuf {
     };
     let root = ROOTS[index].get_or_init(|| {
         let root = tempfile::tempdir().expect("a folder");
-        write_checkpoint(root.path(), kind, ForgeSize::Tiny, SEED, false).expect("a checkpoint");
+        write_checkpoint(root.path(), &plan(kind, false)).expect("a checkpoint");
         root
     });
     root.path().to_owned()
