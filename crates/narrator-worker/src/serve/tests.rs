@@ -29,14 +29,17 @@ fn load() -> ToWorker {
 }
 
 fn speak(request: u64, text: &str) -> ToWorker {
-    let speak = Speak {
-        text: text.into(),
-        language: "en".into(),
-        voice: None,
-        speed: 1.0,
-        seed: 1,
-        max_seconds: 5.0,
-    };
+    capped(request, text, 5.0)
+}
+
+/// Text without an end, and a cap that is never reached: the outbox is full long before.
+fn endless(request: u64) -> ToWorker {
+    capped(request, "endless", 600.0)
+}
+
+fn capped(request: u64, text: &str, max_seconds: f32) -> ToWorker {
+    let speak =
+        Speak { text: text.into(), language: "en".into(), voice: None, speed: 1.0, seed: 1, max_seconds };
     ToWorker::Speak { request: RequestId(request), speak }
 }
 
@@ -254,7 +257,7 @@ fn a_cancelled_request_ends_wherever_it_is_and_the_others_go_on() {
     let mut bench = Bench::start(|| Ok(Fake::new(1)));
     bench.say(load());
     while !matches!(bench.next(), Some(FromWorker::Ready(_))) {}
-    bench.say(speak(1, "endless"));
+    bench.say(endless(1));
     bench.say(speak(2, "waits"));
     bench.say(speak(3, "good"));
     while !matches!(bench.next(), Some(FromWorker::Pcm { .. })) {}
@@ -273,8 +276,8 @@ fn cancel_all_empties_the_engine_and_the_queue() {
     let mut bench = Bench::start(|| Ok(Fake::new(1)));
     bench.say(load());
     while !matches!(bench.next(), Some(FromWorker::Ready(_))) {}
-    bench.say(speak(1, "endless"));
-    bench.say(speak(2, "endless"));
+    bench.say(endless(1));
+    bench.say(endless(2));
     while !matches!(bench.next(), Some(FromWorker::Pcm { .. })) {}
     bench.say(ToWorker::CancelAll);
     bench.say(ToWorker::Drain);
@@ -332,7 +335,7 @@ fn the_loop_ends_with_the_pipe_wherever_it_is() {
 
     let mut bench = Bench::start(|| Ok(Fake::new(1)));
     bench.say(load());
-    bench.say(speak(1, "endless"));
+    bench.say(endless(1));
     while !matches!(bench.next(), Some(FromWorker::Pcm { .. })) {}
     drop((bench.commands, bench.frames));
     assert_eq!(bench.thread.join().expect("ends"), Ending::Orphaned);
