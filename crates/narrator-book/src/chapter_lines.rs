@@ -4,6 +4,7 @@
 //! has not; lone numerals are chapters only in sequence; capitals only where nothing else divides the book.
 //! When in doubt a line is text. Either way it is spoken.
 
+use crate::chapters::{joined_title, same_title};
 use crate::layout::{Group, Line};
 use crate::numerals::{ordinal_or_number_word, roman};
 
@@ -40,16 +41,58 @@ struct Candidate {
 
 /// Divisions that are numbered. The first ones hold the others.
 const KEYWORDS: &[&str] = &[
-    "volume", "vol", "book", "part", "act", "teil", "band", "tome", "partie", "parte", "livre", "libro", "deel",
-    "chapter", "chap", "scene", "canto", "letter", "stave", "section", "episode", "kapitel", "chapitre",
-    "capítulo", "capitulo", "capitolo", "hoofdstuk", "глава", "часть",
+    "volume",
+    "vol",
+    "book",
+    "part",
+    "act",
+    "teil",
+    "band",
+    "tome",
+    "partie",
+    "parte",
+    "livre",
+    "libro",
+    "deel",
+    "chapter",
+    "chap",
+    "scene",
+    "canto",
+    "letter",
+    "stave",
+    "section",
+    "episode",
+    "kapitel",
+    "chapitre",
+    "capítulo",
+    "capitulo",
+    "capitolo",
+    "hoofdstuk",
+    "глава",
+    "часть",
 ];
 /// From this keyword on they are chapters rather than what holds chapters.
 const FIRST_CHAPTER_KEYWORD: usize = 13;
 
 const NAMES: &[&str] = &[
-    "prologue", "epilogue", "preface", "introduction", "foreword", "afterword", "conclusion", "interlude",
-    "postscript", "appendix", "prelude", "coda", "prolog", "epilog", "vorwort", "nachwort", "préface", "épilogue",
+    "prologue",
+    "epilogue",
+    "preface",
+    "introduction",
+    "foreword",
+    "afterword",
+    "conclusion",
+    "interlude",
+    "postscript",
+    "appendix",
+    "prelude",
+    "coda",
+    "prolog",
+    "epilog",
+    "vorwort",
+    "nachwort",
+    "préface",
+    "épilogue",
 ];
 
 /// A chapter has at least this many words; contents lists have fewer between their lines.
@@ -72,7 +115,8 @@ pub(crate) fn find(source: &str, groups: &[Group]) -> Vec<Heading> {
 fn candidate(source: &str, index: usize, group: &Group) -> Option<Candidate> {
     let line = |line: &Line| bare(&source[line.start..line.end]);
     let first = line(&group.lines[0]);
-    let keyword_lines = group.lines.iter().filter(|l| matches!(keyword(line(l)), Some((Sort::Keyword(_), _, _)))).count();
+    let keyword_lines =
+        group.lines.iter().filter(|l| matches!(keyword(line(l)), Some((Sort::Keyword(_), _, _)))).count();
     if keyword_lines > 2 {
         return None;
     }
@@ -91,7 +135,8 @@ fn candidate(source: &str, index: usize, group: &Group) -> Option<Candidate> {
     if lines < group.lines.len() && (sort == Sort::Named || sort == Sort::Numeral || complete) {
         return None;
     }
-    let title = group.lines[..lines].iter().map(line).fold(String::new(), |title, line| crate::chapters::joined_title(&title, line));
+    let title =
+        group.lines[..lines].iter().map(line).fold(String::new(), |title, line| joined_title(&title, line));
     Some(Candidate { heading: Heading { group: index, lines, title }, sort, number, body: 0 })
 }
 
@@ -106,7 +151,10 @@ fn keyword(line: &str) -> Option<(Sort, Option<u32>, bool)> {
     if line.chars().count() > LONGEST_TITLE || !line.starts_with(char::is_uppercase) {
         return None;
     }
-    if line.starts_with("END OF THE PROJECT GUTENBERG") || line.starts_with("End of the Project Gutenberg") || line.starts_with("End of Project Gutenberg") {
+    if line.starts_with("END OF THE PROJECT GUTENBERG")
+        || line.starts_with("End of the Project Gutenberg")
+        || line.starts_with("End of Project Gutenberg")
+    {
         return Some((Sort::Colophon, None, true));
     }
     let word_end = line.find(|c: char| !c.is_alphabetic()).unwrap_or(line.len());
@@ -115,29 +163,48 @@ fn keyword(line: &str) -> Option<(Sort, Option<u32>, bool)> {
     if NAMES.contains(&lower.as_str()) {
         let title = rest.trim_start_matches(|c: char| !c.is_alphanumeric());
         let alone = rest.trim_matches(['.', ':', ' ']).is_empty();
-        let titled = rest.starts_with([':', '.', ' ']) && looks_like_title(title) && (rest.starts_with(':') || is_capitals(line));
+        let titled = rest.starts_with([':', '.', ' '])
+            && looks_like_title(title)
+            && (rest.starts_with(':') || is_capitals(line));
         return (alone || titled).then_some((Sort::Named, None, !alone));
     }
     let index = KEYWORDS.iter().position(|keyword| *keyword == lower)?;
     let rest = rest.trim_start_matches('.').trim_start();
-    let number_end = rest.find(|c: char| c.is_whitespace() || matches!(c, '.' | ':' | '—' | '–' | ',' | ')')).unwrap_or(rest.len());
+    let number_end = rest
+        .find(|c: char| c.is_whitespace() || matches!(c, '.' | ':' | '—' | '–' | ',' | ')'))
+        .unwrap_or(rest.len());
     let (mut number_text, mut title) = rest.split_at(number_end);
     if number_text.eq_ignore_ascii_case("the") {
         let after = title.trim_start();
-        let end = after.find(|c: char| c.is_whitespace() || matches!(c, '.' | ':' | '—' | '–')).unwrap_or(after.len());
+        let end = after
+            .find(|c: char| c.is_whitespace() || matches!(c, '.' | ':' | '—' | '–'))
+            .unwrap_or(after.len());
         (number_text, title) = after.split_at(end);
     }
     let (number_text, dash_title) = number_text.split_once("--").unwrap_or((number_text, ""));
-    let number = number_text.parse::<u32>().ok().filter(|n| *n < 10_000).or_else(|| roman(number_text)).or_else(|| ordinal_or_number_word(number_text))?;
-    let separated = title.starts_with(['.', ':', '—', '–', ',', ')']) || title.trim_start().starts_with(['-', '—', '–']) || !dash_title.is_empty();
+    let number = number_text
+        .parse::<u32>()
+        .ok()
+        .filter(|n| *n < 10_000)
+        .or_else(|| roman(number_text))
+        .or_else(|| ordinal_or_number_word(number_text))?;
+    let separated = title.starts_with(['.', ':', '—', '–', ',', ')'])
+        || title.trim_start().starts_with(['-', '—', '–'])
+        || !dash_title.is_empty();
     let title = if dash_title.is_empty() { title } else { dash_title };
-    let title = title.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '.' | ':' | '—' | '–' | ',' | ')' | '-'));
+    let title = title.trim_start_matches(|c: char| {
+        c.is_whitespace() || matches!(c, '.' | ':' | '—' | '–' | ',' | ')' | '-')
+    });
     let sort = Sort::Keyword(index);
     if title.is_empty() {
         return Some((sort, Some(number), false));
     }
     let short = title.split_whitespace().count() <= 8;
-    let titled = if separated { starts_like_title(title) && (short || !title.ends_with('.')) } else { looks_like_title(title) };
+    let titled = if separated {
+        starts_like_title(title) && (short || !title.ends_with('.'))
+    } else {
+        looks_like_title(title)
+    };
     titled.then_some((sort, Some(number), true))
 }
 
@@ -146,18 +213,25 @@ fn numeral(line: &str) -> Option<(Sort, Option<u32>, bool)> {
     if line.chars().count() > 80 {
         return None;
     }
-    let end = line.find(|c: char| c.is_whitespace() || matches!(c, '.' | ':' | ')' | '—' | '–')).unwrap_or(line.len());
+    let end = line
+        .find(|c: char| c.is_whitespace() || matches!(c, '.' | ':' | ')' | '—' | '–'))
+        .unwrap_or(line.len());
     let (number, title) = line.split_at(end);
     let upper = number.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
-    let number = number.parse::<u32>().ok().filter(|n| *n < 500).or_else(|| roman(number)).filter(|_| upper)?;
-    let title = title.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '.' | ':' | ')' | '—' | '–' | '-'));
+    let number =
+        number.parse::<u32>().ok().filter(|n| *n < 500).or_else(|| roman(number)).filter(|_| upper)?;
+    let title = title
+        .trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '.' | ':' | ')' | '—' | '–' | '-'));
     (title.is_empty() || looks_like_title(title)).then_some((Sort::Numeral, Some(number), !title.is_empty()))
 }
 
 fn capitals(line: &str) -> Option<(Sort, Option<u32>, bool)> {
     let letters = line.chars().filter(|c| c.is_alphabetic()).count();
-    (is_capitals(line) && letters >= 3 && line.chars().count() <= 60 && looks_like_title(line))
-        .then_some((Sort::Capitals, None, true))
+    (is_capitals(line) && letters >= 3 && line.chars().count() <= 60 && looks_like_title(line)).then_some((
+        Sort::Capitals,
+        None,
+        true,
+    ))
 }
 
 fn is_capitals(line: &str) -> bool {
@@ -171,7 +245,10 @@ fn starts_like_title(text: &str) -> bool {
 
 /// Most of its longer words are capitalised, and it does not end like a sentence.
 fn looks_like_title(text: &str) -> bool {
-    let words: Vec<&str> = text.split_whitespace().filter(|word| word.chars().filter(|c| c.is_alphabetic()).count() > 3).collect();
+    let words: Vec<&str> = text
+        .split_whitespace()
+        .filter(|word| word.chars().filter(|c| c.is_alphabetic()).count() > 3)
+        .collect();
     let capital = words.iter().filter(|word| starts_like_title(word)).count();
     let quoted = text.starts_with(['"', '“', '‘', '\'']) && text.ends_with(['"', '”', '’', '\'']);
     starts_like_title(text)
@@ -182,17 +259,22 @@ fn looks_like_title(text: &str) -> bool {
 
 /// `CHAPTER I`, a blank line, `The Title`, a blank line: the second group is the title.
 fn take_following_titles(source: &str, groups: &[Group], candidates: &mut Vec<Candidate>) {
-    let taken: Vec<usize> = candidates.iter().filter(|c| c.sort != Sort::Capitals).map(|c| c.heading.group).collect();
+    let taken: Vec<usize> =
+        candidates.iter().filter(|c| c.sort != Sort::Capitals).map(|c| c.heading.group).collect();
     let mut titles: Vec<Candidate> = Vec::new();
     for candidate in candidates.iter().filter(|c| matches!(c.sort, Sort::Keyword(_))) {
         let group = candidate.heading.group;
         let own = &groups[group];
-        let complete = own.lines.len() > 1 || keyword(bare(&source[own.start()..own.end()])).is_none_or(|found| found.2);
-        let (Some(next), true) = (groups.get(group + 1), group + 2 < groups.len() && !complete) else { continue };
+        let complete =
+            own.lines.len() > 1 || keyword(bare(&source[own.start()..own.end()])).is_none_or(|found| found.2);
+        let (Some(next), true) = (groups.get(group + 1), group + 2 < groups.len() && !complete) else {
+            continue;
+        };
         let text = crate::epub::plain(&source[next.start()..next.end()]);
         let fits = next.lines.len() <= 2 && text.chars().count() <= 80 && looks_like_title(bare(&text));
         if fits && !taken.contains(&(group + 1)) {
-            let heading = Heading { group: group + 1, lines: next.lines.len(), title: bare(&text).to_owned() };
+            let heading =
+                Heading { group: group + 1, lines: next.lines.len(), title: bare(&text).to_owned() };
             titles.push(Candidate { heading, sort: candidate.sort, number: None, body: 0 });
         }
     }
@@ -216,25 +298,34 @@ fn count_bodies(source: &str, groups: &[Group], candidates: &mut [Candidate]) {
     }
 }
 
-/// Three announcements of one sort in a row with hardly a word between are a list of contents, as is one
-/// more after them if it comes again.
+/// Three announcements in a row with hardly a word between are a list of contents, but for those that do
+/// not come again: the list may run into the first part and chapter. The one after the list belongs to it
+/// too if it comes again.
 fn drop_contents_lists(candidates: &mut Vec<Candidate>) {
     let numbered = |c: &Candidate| matches!(c.sort, Sort::Keyword(_) | Sort::Numeral | Sort::Named);
+    let recurs = |index: usize| {
+        let this = &candidates[index];
+        candidates[index + 1..].iter().any(|later| {
+            later.sort == this.sort
+                && later.number == this.number
+                && (this.number.is_some() || same_title(&later.heading.title, &this.heading.title))
+        })
+    };
     let mut listed = vec![false; candidates.len()];
     let mut run = 0;
     for index in 0..=candidates.len() {
-        let bodiless = candidates.get(index).is_some_and(|c| numbered(c) && c.body < LEAST_BODY_WORDS);
-        if bodiless {
+        if candidates.get(index).is_some_and(|c| numbered(c) && c.body < LEAST_BODY_WORDS) {
             run += 1;
             continue;
         }
         if run >= 3 {
-            listed[index - run..index].fill(true);
-            let again = candidates.get(index).is_some_and(|last| {
-                candidates[index + 1..].iter().any(|c| c.sort == last.sort && c.number == last.number && c.number.is_some())
-            });
-            if again {
-                listed[index] = true;
+            let list = index - run..index;
+            let none_recurs = !list.clone().any(recurs);
+            for entry in list {
+                listed[entry] = none_recurs || recurs(entry);
+            }
+            if index < candidates.len() {
+                listed[index] = recurs(index);
             }
         }
         run = 0;
@@ -245,10 +336,12 @@ fn drop_contents_lists(candidates: &mut Vec<Candidate>) {
 
 /// Which sorts divide this book.
 fn believe(source: &str, groups: &[Group], candidates: Vec<Candidate>) -> Vec<Candidate> {
-    let is_chapter = |c: &&Candidate| matches!(c.sort, Sort::Keyword(index) if index >= FIRST_CHAPTER_KEYWORD);
+    let is_chapter =
+        |c: &&Candidate| matches!(c.sort, Sort::Keyword(index) if index >= FIRST_CHAPTER_KEYWORD);
     let chapters = candidates.iter().filter(is_chapter).count();
     let sequence = if chapters < 2 { numeral_sequence(&candidates) } else { Vec::new() };
-    let other = chapters > 0 || !sequence.is_empty() || candidates.iter().any(|c| matches!(c.sort, Sort::Keyword(_)));
+    let other =
+        chapters > 0 || !sequence.is_empty() || candidates.iter().any(|c| matches!(c.sort, Sort::Keyword(_)));
     let title_page = groups.first().map_or(0, |group| source[group.start()..group.end()].len());
     let capitals: Vec<usize> = candidates
         .iter()

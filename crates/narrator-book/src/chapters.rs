@@ -43,8 +43,8 @@ pub(crate) fn cut(mut flow: Flow, starts: Vec<Start>, book_title: &str) -> Vec<C
     for index in 0..merged.len() {
         let end = merged.get(index + 1).map_or(flow.tokens.len(), |next| next.at);
         if merged[index].title.is_empty() {
-            merged[index].title =
-                first_heading(&flow, merged[index].at, end).unwrap_or_else(|| format!("{book_title} {}", index + 1));
+            merged[index].title = first_heading(&flow, merged[index].at, end)
+                .unwrap_or_else(|| format!("{book_title} {}", index + 1));
         }
         promote_title(&mut flow, &merged[index]);
     }
@@ -66,7 +66,8 @@ fn settle(flow: &mut Flow, at: usize, title: &str) -> usize {
         let (before, here) = (&flow.blocks[block - 1], &flow.blocks[block]);
         let same_document = flow.tokens[before.first].span.doc == flow.tokens[here.first].span.doc;
         let silent = !flow.spoken_between(before.first, here.first);
-        let names_it = matches!(before.kind, BlockKind::Heading(_)) && same_title(&flow.block_text(block - 1), title);
+        let names_it =
+            matches!(before.kind, BlockKind::Heading(_)) && same_title(&flow.block_text(block - 1), title);
         if !(same_document && (silent || names_it)) {
             break;
         }
@@ -85,7 +86,9 @@ fn merge_same_place(settled: Vec<Start>) -> Vec<Start> {
                 last.title = joined_title(&last.title, &start.title);
                 last.depth = start.depth;
             }
-            Some(last) if start.title.is_empty() || same_title(&last.title, &start.title) => last.depth = start.depth,
+            Some(last) if start.title.is_empty() || same_title(&last.title, &start.title) => {
+                last.depth = start.depth;
+            }
             Some(last) => *last = start,
             None => merged.push(start),
         }
@@ -122,7 +125,8 @@ pub(crate) fn joined_title(outer: &str, inner: &str) -> String {
 /// A paragraph that is the chapter's title word for word is its heading.
 fn promote_title(flow: &mut Flow, start: &Start) {
     let Some(mut block) = flow.block_of(start.at) else { return };
-    while block + 1 < flow.blocks.len() && !flow.block_tokens(block).iter().any(|token| token.skip.is_none()) {
+    while block + 1 < flow.blocks.len() && !flow.block_tokens(block).iter().any(|token| token.skip.is_none())
+    {
         block += 1;
     }
     if flow.blocks[block].kind == BlockKind::Paragraph && same_title(&flow.block_text(block), &start.title) {
@@ -169,7 +173,11 @@ fn chapters_at(flow: Flow, starts: &[Start]) -> Vec<Chapter> {
 
 /// Which contents entries make chapters: the two upper levels, entries that begin a document, and deeper
 /// levels whose entries are long enough. `starts_document` is asked with the entry's token index.
-pub(crate) fn chapter_entries(flow: &Flow, entries: Vec<Start>, starts_document: impl Fn(usize) -> bool) -> Vec<Start> {
+pub(crate) fn chapter_entries(
+    flow: &Flow,
+    entries: Vec<Start>,
+    starts_document: impl Fn(usize) -> bool,
+) -> Vec<Start> {
     let deepest = entries.iter().map(|entry| entry.depth).max().unwrap_or(0);
     let mut allowed = 2;
     for level in 3..=deepest {
@@ -200,7 +208,10 @@ pub(crate) fn starts_from_headings(flow: &Flow, book_title: &str) -> Vec<Start> 
     for (block, _) in headings.iter().filter(|(_, l)| *l <= level) {
         let title = flow.block_text(*block);
         let adjoining = last_block.is_some_and(|last| {
-            !flow.spoken_between(flow.blocks[last].first + flow.block_tokens(last).len(), flow.blocks[*block].first)
+            !flow.spoken_between(
+                flow.blocks[last].first + flow.block_tokens(last).len(),
+                flow.blocks[*block].first,
+            )
         });
         match starts.last_mut() {
             Some(start) if adjoining && same_title(&start.title, book_title) => start.title = title,
@@ -236,9 +247,9 @@ pub(crate) fn starts_from_documents(flow: &Flow, book_title: &str) -> Vec<Start>
 
 /// The `<title>` in a document's head.
 fn document_title(flow: &Flow, doc: usize) -> Option<String> {
-    let head = flow.tokens[flow.documents[doc]..]
-        .iter()
-        .take_while(|token| token.span.doc == DocId(doc as u16) && token.skip == Some(narrator_core::SkipRule::Head));
+    let head = flow.tokens[flow.documents[doc]..].iter().take_while(|token| {
+        token.span.doc == DocId(doc as u16) && token.skip == Some(narrator_core::SkipRule::Head)
+    });
     let title = join(head);
     (!title.is_empty()).then_some(title)
 }

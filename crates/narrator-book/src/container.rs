@@ -65,10 +65,10 @@ pub(crate) fn inspect<R: Read + Seek>(mut reader: R, file: &str) -> Result<Inspe
     let Some(package) = package else {
         return Err(damaged("it names no package file").at(CONTAINER));
     };
-    if let Some(source) = read_entry(&mut archive, &package, file)? {
-        if refinement_chain(&source) > MOST_NESTING {
-            return Err(damaged("its metadata nests without end").at(package));
-        }
+    if let Some(source) = read_entry(&mut archive, &package, file)?
+        && refinement_chain(&source) > MOST_NESTING
+    {
+        return Err(damaged("its metadata nests without end").at(package));
     }
     let encrypted = match read_entry(&mut archive, ENCRYPTION, file)? {
         Some(source) => encrypted_paths(&source),
@@ -84,7 +84,7 @@ fn measure<R: Read + Seek>(archive: &mut ZipArchive<R>, length: u64, file: &str)
     let (mut total, mut stored) = (0_u64, 0_u64);
     for index in 0..archive.len() {
         let Ok(mut entry) = archive.by_index(index) else { continue };
-        let name = entry.name().map_or_else(|_| format!("entry {index}"), |name| name.into_owned());
+        let name = entry.name().map_or_else(|_| format!("entry {index}"), std::borrow::Cow::into_owned);
         if entry.compression() == CompressionMethod::Stored {
             // What is stored has the size it takes in the file, unless entries share their bytes.
             stored = stored.saturating_add(entry.size());
@@ -294,7 +294,10 @@ mod tests {
     fn endless_nesting_is_seen() {
         assert!(nests_too_deep(&"<li>".repeat(1000)));
         assert!(!nests_too_deep(&"<li></li>".repeat(1000)));
-        let chain: String = (0..1000).map(|i| format!("<meta id='m{i}' refines='#m{}'/>", i + 1)).collect();
+        let chain = (0..1000)
+            .map(|i| format!("<meta id='m{i}' refines='#m{}'/>", i + 1))
+            .collect::<Vec<_>>()
+            .concat();
         assert!(refinement_chain(&chain) > MOST_NESTING);
         assert!(refinement_chain("<meta id='a' refines='#b'/><meta id='b' refines='#a'/>") > MOST_NESTING);
         assert_eq!(refinement_chain("<meta id='a' refines='#b'/>"), 1);

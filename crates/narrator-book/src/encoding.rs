@@ -46,7 +46,7 @@ fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
     let label = label.trim_start().strip_prefix('=')?.trim_start().trim_start_matches(['"', '\'']);
     let end = label.find(|c: char| !(c.is_ascii_alphanumeric() || "-_:.".contains(c))).unwrap_or(label.len());
     // It can be read as ASCII, so it is not of sixteen bits, whatever it says.
-    Encoding::for_label(label[..end].as_bytes()).filter(|encoding| encoding.is_ascii_compatible())
+    Encoding::for_label(&label.as_bytes()[..end]).filter(|encoding| encoding.is_ascii_compatible())
 }
 
 fn guess(bytes: &[u8]) -> &'static Encoding {
@@ -59,7 +59,8 @@ fn guess(bytes: &[u8]) -> &'static Encoding {
 /// Random bytes have one in nine.
 pub(crate) fn looks_binary(text: &str) -> bool {
     let odd = |c: &char| {
-        (c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{1a}' | '\u{1b}'))
+        (c.is_control()
+            && !matches!(c, '\t' | '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{1a}' | '\u{1b}'))
             || *c == char::REPLACEMENT_CHARACTER
     };
     let (odds, all) = text.chars().fold((0, 0), |(odds, all), c| (odds + usize::from(odd(&c)), all + 1));
@@ -71,7 +72,9 @@ mod tests {
     use super::*;
 
     fn utf16(text: &str, big: bool) -> Vec<u8> {
-        text.encode_utf16().flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() }).collect()
+        text.encode_utf16()
+            .flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() })
+            .collect()
     }
 
     #[test]

@@ -79,7 +79,9 @@ where
     });
     for entry in contents_files {
         if inspection.encrypted.contains(&path_of(&entry)) {
-            return Err(BookError::new(BookErrorKind::Drm, file, "its contents are encrypted").at(path_of(&entry)));
+            return Err(
+                BookError::new(BookErrorKind::Drm, file, "its contents are encrypted").at(path_of(&entry))
+            );
         }
         let deep = entry.read_bytes().is_ok_and(|bytes| container::nests_too_deep(&decode(&bytes)));
         if deep {
@@ -109,12 +111,13 @@ fn path_of(entry: &EpubManifestEntry<'_>) -> String {
 fn spine_documents<'a>(epub: &'a Epub, file: &str) -> Result<Vec<EpubManifestEntry<'a>>, BookError> {
     let mut documents = Vec::new();
     let mut seen = HashSet::new();
-    for item in epub.spine().iter() {
+    for item in epub.spine() {
         let Some(entry) = item.manifest_entry() else {
             let what = format!("the reading order names {:?}, which is not in the manifest", item.idref());
             return Err(BookError::new(BookErrorKind::Damaged, file, what).at("package"));
         };
-        let readable = std::iter::once(entry).chain(entry.fallbacks().take(16)).find(|entry| !is_media(entry));
+        let readable =
+            std::iter::once(entry).chain(entry.fallbacks().take(16)).find(|entry| !is_media(entry));
         if let Some(entry) = readable.filter(|entry| seen.insert(path_of(entry))) {
             documents.push(entry);
         }
@@ -169,7 +172,11 @@ fn starts(epub: &Epub, flow: &Flow, spine: &[EpubManifestEntry<'_>], book_title:
     if starts.is_empty() { chapters::starts_from_documents(flow, book_title) } else { starts }
 }
 
-fn starts_from_contents(contents: &EpubTocEntry<'_>, flow: &Flow, spine: &[EpubManifestEntry<'_>]) -> Vec<Start> {
+fn starts_from_contents(
+    contents: &EpubTocEntry<'_>,
+    flow: &Flow,
+    spine: &[EpubManifestEntry<'_>],
+) -> Vec<Start> {
     let mut starts: Vec<Start> = Vec::new();
     // Groups without a link of their own begin where their first entry does.
     let mut groups: Vec<(String, usize)> = Vec::new();
@@ -192,7 +199,12 @@ fn starts_from_contents(contents: &EpubTocEntry<'_>, flow: &Flow, spine: &[EpubM
 
 /// The token where a contents entry points. An anchor that is missing is looked for by its title among
 /// the document's headings, and is the document's start only if nothing of it was named before.
-fn place(entry: &EpubTocEntry<'_>, title: &str, flow: &Flow, spine: &[EpubManifestEntry<'_>]) -> Option<usize> {
+fn place(
+    entry: &EpubTocEntry<'_>,
+    title: &str,
+    flow: &Flow,
+    spine: &[EpubManifestEntry<'_>],
+) -> Option<usize> {
     let href = entry.href()?;
     let path = href.path().decode().trim_start_matches('/').to_owned();
     let doc = spine.iter().position(|document| path_of(document) == path)?;
@@ -212,15 +224,12 @@ fn percent_decoded(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let Some((first, tail)) = rest.split_first() {
         let hex = tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.filter(|_| *first == b'%').and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = tail;
-            }
+        if let Some(byte) = hex.filter(|_| *first == b'%').and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            bytes.push(byte);
+            rest = &tail[2..];
+        } else {
+            bytes.push(*first);
+            rest = tail;
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()

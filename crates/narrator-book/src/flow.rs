@@ -157,7 +157,8 @@ impl FlowWriter {
     pub(crate) fn rejoin(&mut self, mark: usize) {
         self.end_word();
         let tokens = &mut self.flow.tokens;
-        let inside = mark > 0 && mark < tokens.len() && self.flow.blocks.iter().rev().all(|b| b.first != mark);
+        let inside =
+            mark > 0 && mark < tokens.len() && self.flow.blocks.iter().rev().all(|b| b.first != mark);
         if inside && !tokens[mark].space_before {
             let (left, right) = (&tokens[mark - 1], &tokens[mark]);
             let first = right.text.chars().next().unwrap_or(' ');

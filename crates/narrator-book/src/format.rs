@@ -1,10 +1,8 @@
 //! What a file is: by its first bytes, and by its name where those leave it open.
 
-/// The formats that are read.
+/// The formats of text that are read; an EPUB is known by its being a zip.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Format {
-    /// A zip: an EPUB, unless it proves to be something else.
-    Zip,
     Html,
     Markdown,
     Text,

@@ -60,7 +60,8 @@ pub(crate) fn groups(source: &str) -> Vec<Group> {
             continue;
         }
         let from = at + (piece.len() - piece.trim_start().len());
-        let indent = piece.chars().take_while(|c| c.is_whitespace()).map(|c| if c == '\t' { 8 } else { 1 }).sum();
+        let indent =
+            piece.chars().take_while(|c| c.is_whitespace()).map(|c| if c == '\t' { 8 } else { 1 }).sum();
         let line = Line { start: from, end: from + text.len(), indent, length: text.chars().count() };
         match groups.last_mut().filter(|_| open) {
             Some(group) => group.lines.push(line),
@@ -169,7 +170,9 @@ mod tests {
     #[test]
     fn verse_keeps_its_lines() {
         let prose = "words that fill the line to its end, as wrapped prose does it, line on line\n".repeat(4);
-        let found = blocks(&format!("{prose}\n    Tide at the door,\n      and the lamp at the sill,\n    and the bell\n\n{prose}"));
+        let found = blocks(&format!(
+            "{prose}\n    Tide at the door,\n      and the lamp at the sill,\n    and the bell\n\n{prose}"
+        ));
         assert_eq!(found.len(), 5);
         assert_eq!(found[2], (BlockKind::Verse, "and the lamp at the sill,".into()));
     }

@@ -29,7 +29,8 @@ pub(crate) fn of_epub(epub: &Epub, file: &str) -> Metadata {
         .partition(|(author, _)| *author);
     let named = if authors.is_empty() { others } else { authors };
     let language = metadata.languages().map(|language| plain(language.value())).find(|tag| is_language(tag));
-    let publisher = metadata.publishers().map(|publisher| plain(publisher.value())).find(|name| !name.is_empty());
+    let publisher =
+        metadata.publishers().map(|publisher| plain(publisher.value())).find(|name| !name.is_empty());
     let (series, series_index) = series(epub);
     Metadata {
         title: title.unwrap_or_else(|| title_from_name(file)),
@@ -42,7 +43,12 @@ pub(crate) fn of_epub(epub: &Epub, file: &str) -> Metadata {
 }
 
 /// Metadata of a format that has none, or less.
-pub(crate) fn of_file(file: &str, title: Option<String>, authors: Vec<String>, language: Option<String>) -> Metadata {
+pub(crate) fn of_file(
+    file: &str,
+    title: Option<String>,
+    authors: Vec<String>,
+    language: Option<String>,
+) -> Metadata {
     Metadata {
         title: title.filter(|title| !title.is_empty()).unwrap_or_else(|| title_from_name(file)),
         authors,
@@ -55,7 +61,8 @@ pub(crate) fn of_file(file: &str, title: Option<String>, authors: Vec<String>, l
 
 /// `the-old_house.txt` is called "the old house".
 fn title_from_name(file: &str) -> String {
-    let stem = Path::new(file).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem =
+        Path::new(file).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let title = plain(&stem.replace(['_', '-'], " "));
     if title.is_empty() { "Untitled".to_owned() } else { title }
 }
@@ -77,7 +84,8 @@ fn series(epub: &Epub) -> (Option<String>, Option<String>) {
     };
     let metadata = epub.metadata();
     let collections: Vec<_> = metadata.by_property("belongs-to-collection").collect();
-    let is_series = |entry: &&EpubMetaEntry<'_>| refined(entry, "collection-type").is_some_and(|kind| kind == "series");
+    let is_series =
+        |entry: &&EpubMetaEntry<'_>| refined(entry, "collection-type").is_some_and(|kind| kind == "series");
     let untyped = |entry: &&EpubMetaEntry<'_>| refined(entry, "collection-type").is_none();
     let collection = collections.iter().find(is_series).or_else(|| collections.iter().find(untyped));
     if let Some(name) = collection.and_then(|entry| value(*entry)) {
@@ -86,7 +94,8 @@ fn series(epub: &Epub) -> (Option<String>, Option<String>) {
     let calibre = |property: &str| metadata.by_property(property).find_map(value);
     let Some(name) = calibre("calibre:series") else { return (None, None) };
     // Calibre writes 2.0 for the second.
-    let index = calibre("calibre:series_index").map(|index| index.strip_suffix(".0").unwrap_or(&index).to_owned());
+    let index =
+        calibre("calibre:series_index").map(|index| index.strip_suffix(".0").unwrap_or(&index).to_owned());
     (Some(name), index)
 }
 
@@ -95,7 +104,12 @@ pub(crate) fn cover_of_epub(epub: &Epub, inspection: &Inspection) -> Option<Cove
     let manifest = epub.manifest();
     let named = |entry: &EpubManifestEntry<'_>| {
         entry.id().to_ascii_lowercase().contains("cover")
-            || entry.href().as_str().rsplit('/').next().is_some_and(|name| name.to_ascii_lowercase().contains("cover"))
+            || entry
+                .href()
+                .as_str()
+                .rsplit('/')
+                .next()
+                .is_some_and(|name| name.to_ascii_lowercase().contains("cover"))
     };
     let declared = manifest.cover_image().filter(|entry| entry.media_type().starts_with("image/"));
     let entry = declared.or_else(|| manifest.images().find(named))?;

@@ -3,10 +3,22 @@
 /// A Roman numeral in its usual form, of one case: `XIV`, `iv`, not `IIII` or `IC`.
 pub(crate) fn roman(text: &str) -> Option<u32> {
     const FORMS: &[(u32, &str)] = &[
-        (1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"), (50, "L"), (40, "XL"), (10, "X"),
-        (9, "IX"), (5, "V"), (4, "IV"), (1, "I"),
+        (1000, "M"),
+        (900, "CM"),
+        (500, "D"),
+        (400, "CD"),
+        (100, "C"),
+        (90, "XC"),
+        (50, "L"),
+        (40, "XL"),
+        (10, "X"),
+        (9, "IX"),
+        (5, "V"),
+        (4, "IV"),
+        (1, "I"),
     ];
-    let one_case = text.chars().all(|c| c.is_ascii_uppercase()) || text.chars().all(|c| c.is_ascii_lowercase());
+    let one_case =
+        text.chars().all(|c| c.is_ascii_uppercase()) || text.chars().all(|c| c.is_ascii_lowercase());
     if text.is_empty() || text.len() > 12 || !one_case {
         return None;
     }
@@ -39,17 +51,39 @@ fn written(mut value: u32, forms: &[(u32, &str)]) -> String {
 /// `One`, `TWENTY-THREE`, `Third`.
 pub(crate) fn ordinal_or_number_word(text: &str) -> Option<u32> {
     const UNITS: &[(&str, &str)] = &[
-        ("one", "first"), ("two", "second"), ("three", "third"), ("four", "fourth"), ("five", "fifth"),
-        ("six", "sixth"), ("seven", "seventh"), ("eight", "eighth"), ("nine", "ninth"), ("ten", "tenth"),
-        ("eleven", "eleventh"), ("twelve", "twelfth"), ("thirteen", "thirteenth"), ("fourteen", "fourteenth"),
-        ("fifteen", "fifteenth"), ("sixteen", "sixteenth"), ("seventeen", "seventeenth"),
-        ("eighteen", "eighteenth"), ("nineteen", "nineteenth"),
+        ("one", "first"),
+        ("two", "second"),
+        ("three", "third"),
+        ("four", "fourth"),
+        ("five", "fifth"),
+        ("six", "sixth"),
+        ("seven", "seventh"),
+        ("eight", "eighth"),
+        ("nine", "ninth"),
+        ("ten", "tenth"),
+        ("eleven", "eleventh"),
+        ("twelve", "twelfth"),
+        ("thirteen", "thirteenth"),
+        ("fourteen", "fourteenth"),
+        ("fifteen", "fifteenth"),
+        ("sixteen", "sixteenth"),
+        ("seventeen", "seventeenth"),
+        ("eighteen", "eighteenth"),
+        ("nineteen", "nineteenth"),
     ];
     const TENS: &[(&str, &str)] = &[
-        ("twenty", "twentieth"), ("thirty", "thirtieth"), ("forty", "fortieth"), ("fifty", "fiftieth"),
-        ("sixty", "sixtieth"), ("seventy", "seventieth"), ("eighty", "eightieth"), ("ninety", "ninetieth"),
+        ("twenty", "twentieth"),
+        ("thirty", "thirtieth"),
+        ("forty", "fortieth"),
+        ("fifty", "fiftieth"),
+        ("sixty", "sixtieth"),
+        ("seventy", "seventieth"),
+        ("eighty", "eightieth"),
+        ("ninety", "ninetieth"),
     ];
-    let place = |words: &[(&str, &str)], word: &str| words.iter().position(|(one, other)| *one == word || *other == word);
+    let place = |words: &[(&str, &str)], word: &str| {
+        words.iter().position(|(one, other)| *one == word || *other == word)
+    };
     let lower = text.to_ascii_lowercase();
     if let Some(unit) = place(UNITS, &lower) {
         return Some(unit as u32 + 1);

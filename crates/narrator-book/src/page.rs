@@ -15,7 +15,13 @@ use crate::rules::{self, Suspicion};
 const DEEPEST: usize = 512;
 
 /// Writes the document into the flow. `skip` is the rule for all of it, if there is one.
-pub(crate) fn write_page(source: &str, base: usize, syntax: Syntax, skip: Option<SkipRule>, flow: &mut FlowWriter) {
+pub(crate) fn write_page(
+    source: &str,
+    base: usize,
+    syntax: Syntax,
+    skip: Option<SkipRule>,
+    flow: &mut FlowWriter,
+) {
     let root = Open {
         name: String::new(),
         skip,
@@ -200,7 +206,9 @@ impl Handler for Page<'_> {
         if suspicious {
             self.flow.end_word();
         }
-        for id in [tag.attribute("id"), tag.attribute("name").filter(|_| tag.name == "a")].into_iter().flatten() {
+        for id in
+            [tag.attribute("id"), tag.attribute("name").filter(|_| tag.name == "a")].into_iter().flatten()
+        {
             self.flow.anchor(id);
         }
         match tag.name {
@@ -249,7 +257,8 @@ impl Handler for Page<'_> {
             self.overflow -= 1;
             return;
         }
-        let Some(depth) = self.stack.iter().rposition(|open| open.name == name).filter(|depth| *depth > 0) else {
+        let Some(depth) = self.stack.iter().rposition(|open| open.name == name).filter(|depth| *depth > 0)
+        else {
             // `</p>` without a paragraph is an empty paragraph, and `</br>` a break.
             if name == "p" || name == "br" {
                 self.flow.space();

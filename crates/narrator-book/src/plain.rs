@@ -116,7 +116,9 @@ impl TitlePage {
                 _ if value.is_empty() => {}
                 "Title" if page.title.is_none() => page.title = Some(value),
                 "Author" | "Authors" if page.authors.is_empty() => page.authors.push(value),
-                "Language" if page.language.is_none() => page.language = language_tag(&value).map(str::to_owned),
+                "Language" if page.language.is_none() => {
+                    page.language = language_tag(&value).map(str::to_owned);
+                }
                 _ => {}
             }
         }

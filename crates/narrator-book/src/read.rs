@@ -13,7 +13,6 @@ use crate::epub;
 use crate::error::{BookError, BookErrorKind};
 use crate::flow::FlowWriter;
 use crate::format::{self, Format};
-use crate::metadata;
 
 /// A text, Markdown or HTML file: fifty times the longest novel.
 const MOST_FILE_BYTES: u64 = 64 << 20;
@@ -43,7 +42,10 @@ pub fn read(path: &Path) -> Result<Manuscript, BookError> {
     let mut file = File::open(path).map_err(unreadable)?;
     (&mut file).take(SIGNATURE_BYTES).read_to_end(&mut head).map_err(unreadable)?;
     if format::is_zip(&head) {
-        return finish(epub::read(&name, || File::open(path).map(BufReader::new).map_err(unreadable))?, &name);
+        return finish(
+            epub::read(&name, || File::open(path).map(BufReader::new).map_err(unreadable))?,
+            &name,
+        );
     }
     refuse_foreign(&head, &name)?;
     if about.len() > MOST_FILE_BYTES {
@@ -98,9 +100,10 @@ fn read_text(name: &str, bytes: &[u8]) -> Result<Manuscript, BookError> {
     let (metadata, starts, flow) = match format::of_text(&source, &extension) {
         Format::Html => crate::html::read(&source, name, flow),
         Format::Markdown => crate::markdown::read(&source, name, flow),
-        Format::Text | Format::Zip => crate::plain::read(&source, name, flow),
+        Format::Text => crate::plain::read(&source, name, flow),
     };
-    let path = Path::new(name).file_name().map_or_else(|| name.to_owned(), |n| n.to_string_lossy().into_owned());
+    let path =
+        Path::new(name).file_name().map_or_else(|| name.to_owned(), |n| n.to_string_lossy().into_owned());
     let documents = vec![Document { path, bytes: source.len() as u64 }];
     let chapters = chapters::cut(flow, starts, &metadata.title);
     finish(Manuscript { metadata, cover: None, documents, chapters }, name)
@@ -108,7 +111,8 @@ fn read_text(name: &str, bytes: &[u8]) -> Result<Manuscript, BookError> {
 
 /// Refuses a book without a word to speak.
 fn finish(manuscript: Manuscript, name: &str) -> Result<Manuscript, BookError> {
-    let spoken = |token: &narrator_core::Token| token.skip.is_none() && token.text.chars().any(char::is_alphanumeric);
+    let spoken =
+        |token: &narrator_core::Token| token.skip.is_none() && token.text.chars().any(char::is_alphanumeric);
     if manuscript.tokens().any(spoken) {
         Ok(manuscript)
     } else {

@@ -32,8 +32,8 @@ pub(crate) fn skip_rule(tag: &Element<'_>) -> Option<SkipRule> {
         "head" | "title" => Some(SkipRule::Head),
         "nav" => Some(SkipRule::Navigation),
         "rt" | "rp" | "rtc" => Some(SkipRule::Ruby),
-        "svg" | "math" | "audio" | "video" | "object" | "iframe" | "canvas" | "map" | "select" | "textarea"
-        | "datalist" | "case" => Some(SkipRule::NotText),
+        "svg" | "math" | "audio" | "video" | "object" | "iframe" | "canvas" | "map" | "select"
+        | "textarea" | "datalist" | "case" => Some(SkipRule::NotText),
         _ => None,
     };
     by_name.or_else(|| {
@@ -50,8 +50,12 @@ pub(crate) fn skip_rule(tag: &Element<'_>) -> Option<SkipRule> {
 }
 
 fn is_hidden(tag: &Element<'_>) -> bool {
-    let style: String =
-        tag.attribute("style").unwrap_or_default().split_ascii_whitespace().collect::<String>().to_ascii_lowercase();
+    let style: String = tag
+        .attribute("style")
+        .unwrap_or_default()
+        .split_ascii_whitespace()
+        .collect::<String>()
+        .to_ascii_lowercase();
     tag.attribute("hidden").is_some()
         || tag.has_word("aria-hidden", &["true"])
         || style.contains("display:none")
@@ -65,12 +69,27 @@ fn has_type(tag: &Element<'_>, types: &[&str], roles: &[&str]) -> bool {
 /// What to look at again when the element ends.
 pub(crate) fn suspicion(tag: &Element<'_>) -> Option<Suspicion> {
     const PAGE_CLASSES: &[&str] = &[
-        "pagenum", "pageno", "pagenumber", "page-number", "page_number", "pagebreak", "page-break",
-        "x-ebookmaker-pageno", "pgnum", "newpage",
+        "pagenum",
+        "pageno",
+        "pagenumber",
+        "page-number",
+        "page_number",
+        "pagebreak",
+        "page-break",
+        "x-ebookmaker-pageno",
+        "pgnum",
+        "newpage",
     ];
     const NOTE_CLASSES: &[&str] = &[
-        "noteref", "footnote-ref", "footnoteref", "footnote-reference", "fnanchor", "fnref", "footnote_ref",
-        "footnote-anchor", "citation-ref",
+        "noteref",
+        "footnote-ref",
+        "footnoteref",
+        "footnote-reference",
+        "fnanchor",
+        "fnref",
+        "footnote_ref",
+        "footnote-anchor",
+        "citation-ref",
     ];
     const CONTENTS_CLASSES: &[&str] =
         &["toc", "contents", "tableofcontents", "table-of-contents", "toctree-wrapper"];
@@ -103,7 +122,8 @@ pub(crate) fn verdict(suspicion: Suspicion, tokens: &[Token], linked: usize) -> 
 
 /// `12`, `[Pg xii]`, `page 3`, `{12}`, `A-4`.
 fn is_page_label(text: &str) -> bool {
-    let bare = text.trim_matches(|c: char| matches!(c, '[' | ']' | '{' | '}' | '(' | ')' | '|' | '.' | '-' | '–' | '—'));
+    let bare = text
+        .trim_matches(|c: char| matches!(c, '[' | ']' | '{' | '}' | '(' | ')' | '|' | '.' | '-' | '–' | '—'));
     let lower = bare.to_ascii_lowercase();
     let number = ["page", "pag", "pg", "p", "seite", "s"]
         .iter()
@@ -122,7 +142,7 @@ fn is_note_label(text: &str) -> bool {
     let length = label.chars().count();
     let roman = label.chars().all(|c| matches!(c.to_ascii_lowercase(), 'i' | 'v' | 'x' | 'l' | 'c'));
     text.chars().count() <= 12
-        && (length <= 1 || label.chars().all(|c| c.is_numeric()) || (roman && length <= 8))
+        && (length <= 1 || label.chars().all(char::is_numeric) || (roman && length <= 8))
 }
 
 /// Elements that end a paragraph where they begin and end.
@@ -141,7 +161,8 @@ pub(crate) fn is_block(name: &str) -> bool {
 
 /// The kind of block that an element makes of what is in it, if it has a say.
 pub(crate) fn block_kind(tag: &Element<'_>) -> Option<BlockKind> {
-    const VERSE: &[&str] = &["poem", "poetry", "verse", "stanza", "lyrics", "song", "linegroup", "line-group"];
+    const VERSE: &[&str] =
+        &["poem", "poetry", "verse", "stanza", "lyrics", "song", "linegroup", "line-group"];
     if let Some(level) = heading_level(tag) {
         return Some(BlockKind::Heading(level));
     }
@@ -188,8 +209,16 @@ pub(crate) fn is_listing(tag: &Element<'_>) -> bool {
         classes.split_ascii_whitespace().map(str::to_ascii_lowercase).any(|class| {
             matches!(
                 class.as_str(),
-                "highlight" | "sourcecode" | "programlisting" | "literal-block" | "codeblock" | "code-block"
-                    | "listing" | "screen" | "console" | "code"
+                "highlight"
+                    | "sourcecode"
+                    | "programlisting"
+                    | "literal-block"
+                    | "codeblock"
+                    | "code-block"
+                    | "listing"
+                    | "screen"
+                    | "console"
+                    | "code"
             ) || class.starts_with("highlight-")
                 || class.starts_with("language-")
                 || class.starts_with("lang-")

@@ -26,7 +26,7 @@ pub(crate) fn begins_token(word: &str, length: usize, next: char) -> bool {
 /// A dash or an ellipsis, with whatever closes after it, behind at least one letter or digit.
 fn ends_with_break(word: &str) -> bool {
     let open = word.trim_end_matches(['"', '\'', '”', '’', '»', ')', ']', '_', '*']);
-    let stem = open.trim_end_matches(|c| matches!(c, '—' | '―' | '⸺' | '⸻' | '…' | '‥' | '.' | '-'));
+    let stem = open.trim_end_matches(['—', '―', '⸺', '⸻', '…', '‥', '.', '-']);
     let tail = &open[stem.len()..];
     let breaks = tail.contains(['—', '―', '⸺', '⸻', '…', '‥']) || tail.contains("--") || tail.contains("...");
     breaks && stem.chars().any(char::is_alphanumeric)
