@@ -1,7 +1,7 @@
 //! Checks that the libtorch found is the one that `tch` was made for, and lets this crate's tests and
 //! examples find it at run time.
 //!
-//! torch-sys checks a `build-version` file, which the libtorch inside the PyPI package does not have; its
+//! torch-sys checks a `build-version` file, which the libtorch inside the Python package does not have; its
 //! `version.py` says the same. tch's own run path reaches only tch's own programs.
 
 use std::path::{Path, PathBuf};

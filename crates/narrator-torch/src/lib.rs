@@ -4,11 +4,11 @@
 //! ([`load_synthesizer`]); which implementation that is, the folder's manifest says by name.
 //!
 //! What every module here keeps to:
-//! - only the `f_` functions of tch, which return errors; the others panic. `clippy.toml` bans the common
-//!   ones, and a shape that a damaged file can produce is an error, not a panic;
+//! - only the `f_` functions of tch, which return errors; the others panic. `tests/fallible.rs` looks
+//!   for the common ones, and a shape that a damaged file can produce is an error, not a panic;
 //! - one OS thread owns a model; everything runs under `no_grad`, whose state is per thread;
-//! - weights are read from memory-mapped safetensors by name, with their shape checked ([`weights`]);
-//! - an error of libtorch has no kind of its own, so [`error`] reads its text, in one place.
+//! - weights are read from memory-mapped safetensors by name, with their shape checked (`weights.rs`);
+//! - an error of libtorch has no kind of its own, so `error.rs` reads its text, in one place.
 
 mod error;
 mod manner;

@@ -44,7 +44,7 @@ pub(crate) struct Starter {
 
 /// A request on its way.
 struct Row {
-    row: RowId,
+    id: RowId,
     speed: f32,
     stream: ChaCha8Rng,
     /// Phoneme ids of what is still to be spoken.
@@ -138,7 +138,7 @@ impl Starter {
         if request.max_seconds.is_nan() || request.max_seconds <= 0.0 {
             return Err(bad_request(format!("a limit of {} s leaves no time to speak", request.max_seconds)));
         }
-        if self.rows.iter().any(|row| row.row == request.row) {
+        if self.rows.iter().any(|row| row.id == request.row) {
             return Err(bad_request(format!("row {} is already being spoken", request.row.0)));
         }
         if self.rows.len() >= MAX_ROWS as usize {
@@ -186,7 +186,7 @@ impl Synthesizer for Starter {
         let begun = Instant::now();
         let utterances = self.utterances(&request.text)?;
         self.rows.push_back(Row {
-            row: request.row,
+            id: request.row,
             speed: request.speed,
             stream: ChaCha8Rng::seed_from_u64(request.seed),
             utterances,
@@ -208,21 +208,21 @@ impl Synthesizer for Starter {
         match spoken {
             Ok(samples) => {
                 for chunk in samples.chunks(SAMPLE_RATE as usize) {
-                    sink.samples(row.row, chunk);
+                    sink.samples(row.id, chunk);
                 }
                 row.utterances.pop_front();
                 row.spoken += samples.len() as u64;
                 row.compute += begun.elapsed();
                 if row.utterances.is_empty() {
                     let compute_ms = row.compute.as_millis() as u64;
-                    sink.finished(row.row, SpeechStats { samples: row.spoken, compute_ms });
+                    sink.finished(row.id, SpeechStats { samples: row.spoken, compute_ms });
                 } else {
                     self.rows.push_front(row);
                 }
                 Ok(())
             }
             Err(error) if concerns_the_row(error.kind()) => {
-                sink.failed(row.row, error);
+                sink.failed(row.id, error);
                 Ok(())
             }
             Err(error) => {
@@ -234,7 +234,7 @@ impl Synthesizer for Starter {
 
     fn cancel(&mut self, row: RowId) -> bool {
         let before = self.rows.len();
-        self.rows.retain(|waiting| waiting.row != row);
+        self.rows.retain(|waiting| waiting.id != row);
         self.rows.len() < before
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct Source<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Arithmetic {
     /// Round the input to 8 bits, with one scale and one zero point for all of it, and multiply integers:
-    /// ONNX's DynamicQuantizeLinear and MatMulInteger, which is what the package does.
+    /// ONNX's `DynamicQuantizeLinear` and `MatMulInteger`, which is what the package does.
     Rounded,
     /// Dequantise the matrix at load and multiply real numbers.
     Real,
@@ -44,7 +44,7 @@ enum Matrix {
     Real(Tensor),
 }
 
-/// Matrices are padded with columns of zeros to a multiple of this: oneDNN's integer products take twice as
+/// Matrices are padded with columns of zeros to a multiple of this: the integer products take twice as
 /// long for the 3005 columns of the voice's last matrix as for 3008.
 const COLUMNS: i64 = 16;
 
@@ -96,7 +96,7 @@ impl Int8Linear {
     }
 }
 
-/// The map from real numbers to unsigned bytes that ONNX's DynamicQuantizeLinear chooses.
+/// The map from real numbers to unsigned bytes that ONNX's `DynamicQuantizeLinear` chooses.
 #[derive(Clone, Copy, PartialEq, Debug)]
 struct Rounding {
     scale: f32,
@@ -217,12 +217,12 @@ impl Conv {
             [1, self.dilation],
             self.groups,
         )?;
-        // A view, as long as oneDNN answers in the layout it was asked in.
+        // A view, as long as `oneDNN` answers in the layout it was asked in.
         output.f_permute([0, 2, 3, 1])?.f_reshape([length, -1])
     }
 }
 
-/// A depthwise convolution, then a two-layer perceptron, added to the input: ConvNeXt's block.
+/// A depthwise convolution, then a two-layer perceptron, added to the input: the block of `ConvNeXt`.
 pub(super) struct ConvBlock {
     depthwise: Conv,
     norm: LayerNorm,
@@ -264,8 +264,9 @@ mod tests {
     fn rounding_keeps_zero_and_reaches_both_ends() {
         let rounding = Rounding::of(-1.0, 3.0);
         assert_eq!(rounding, Rounding { scale: 4.0 / 255.0, zero_point: 64.0 });
-        assert_eq!(Rounding::of(0.5, 2.0).zero_point, 0.0);
-        assert_eq!(Rounding::of(-2.0, -0.5).zero_point, 255.0);
+        assert_eq!(Rounding::of(0.0, 2.0), Rounding { scale: 2.0 / 255.0, zero_point: 0.0 });
+        assert_eq!(Rounding::of(0.5, 2.0), Rounding::of(0.0, 2.0));
+        assert_eq!(Rounding::of(-2.0, -0.5), Rounding { scale: 2.0 / 255.0, zero_point: 255.0 });
         assert_eq!(Rounding::of(0.0, 0.0), Rounding { scale: 1.0, zero_point: 0.0 });
         let bytes = rounding.apply(&Tensor::from_slice(&[-1.0f32, 0.0, 3.0])).expect("bytes").int_repr();
         assert_eq!(Vec::<i8>::try_from(&bytes).expect("values"), [-128, -64, 127]);

@@ -1,6 +1,6 @@
 //! The starter voice: a 6-million-parameter English voice for the first run on any machine.
 //!
-//! The weights and the design of the networks are those of the PyPI package hibari-tts 0.2.1 (Apache-2.0);
+//! The weights and the design of the networks are those of the Python package hibari-tts 0.2.1 (Apache-2.0);
 //! this is a port of what its ONNX graphs and its signal processing compute, on libtorch.
 //!
 //! ```text
@@ -11,7 +11,7 @@
 //!                              samples ◀─ vocoder: pulses from F0 + noise, inverse STFT ┘
 //! ```
 //!
-//! Invariants: a row's samples depend on its text, speed and seed alone (its noise comes from its own ChaCha
+//! Invariants: a row's samples depend on its text, speed and seed alone (its noise comes from its own `ChaCha`
 //! stream, and no operation mixes rows); text without a single phoneme is refused, never spoken as silence;
 //! every sentence is at most [`text::MAX_PHONEMES`] long, the length the voice was trained on.
 //!
