@@ -16,13 +16,19 @@ struct Spawned {
     _dir: tempfile::TempDir,
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place of these tests that spawns")]
+/// The real program, with its environment changed.
 fn spawn(change: impl FnOnce(&mut Command)) -> Spawned {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_narrator-worker"));
+    command.arg("serve");
+    spawn_command(command, change)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place of these tests that spawns")]
+fn spawn_command(mut command: Command, change: impl FnOnce(&mut Command)) -> Spawned {
     let dir = tempfile::tempdir().expect("a directory");
     let run_dir = RunDir::open(Some(&dir.path().join("run"))).expect("a run directory");
     let listener = Listener::bind(&run_dir).expect("a listener");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_narrator-worker"));
-    command.arg("serve").envs(listener.invitation().env()).stderr(Stdio::null()).kill_on_drop(true);
+    command.envs(listener.invitation().env()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     change(&mut command);
     Spawned { child: command.spawn().expect("spawned"), listener, _dir: dir }
 }
@@ -135,6 +141,60 @@ async fn garbage_is_answered_and_ends_the_worker() {
         Some(FromWorker::Fatal(Fatal { kind: FatalKind::ProtocolError, .. }))
     ));
     assert!(!ended(child).await.success());
+}
+
+/// Not a test of its own: what the tests below run in a process that may die.
+#[cfg(unix)]
+#[test]
+fn a_worker_with_a_bad_loader() {
+    let Ok(how) = std::env::var(BAD_LOADER) else { return };
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is to a live rlimit; the limit only keeps core files out of the tree.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) }, 0);
+    narrator_worker::serve::serve(&["starter"], |_, _| {
+        assert!(how != "panics", "the loader has a bug");
+        loop {
+            std::thread::park();
+        }
+    });
+}
+
+#[cfg(unix)]
+const BAD_LOADER: &str = "NARRATOR_TEST_BAD_LOADER";
+
+#[cfg(unix)]
+async fn with_bad_loader(how: &str) -> (Child, Connection) {
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command.args(["--exact", "a_worker_with_a_bad_loader", "--nocapture"]).env(BAD_LOADER, how);
+    let (child, connection) = spawn_command(command, |_| {}).accept(100).await;
+    connection.send(&load("x", "cpu")).await.expect("sent");
+    (child, connection)
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_panic_is_told_before_the_process_aborts() {
+    use std::os::unix::process::ExitStatusExt;
+    let (child, connection) = with_bad_loader("panics").await;
+    match next(&connection).await {
+        Some(FromWorker::Fatal(Fatal { kind: FatalKind::Panicked, message })) => {
+            assert!(message.starts_with("the loader has a bug at "), "{message}");
+        }
+        other => panic!("unexpected {other:?}"),
+    }
+    assert_eq!(ended(child).await.signal(), Some(libc::SIGABRT));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_stuck_worker_beats_and_aborts_once_the_pipe_is_gone() {
+    use std::os::unix::process::ExitStatusExt;
+    let (child, connection) = with_bad_loader("sticks").await;
+    for _ in 0..3 {
+        assert!(matches!(connection.recv().await.expect("received"), Some(FromWorker::Beat(_))));
+    }
+    drop(connection);
+    assert_eq!(ended(child).await.signal(), Some(libc::SIGABRT));
 }
 
 #[cfg(unix)]
