@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// The operations that model code is made of, where the name is tch's alone.
-const PANICKING: [&str; 22] = [
+const PANICKING: [&str; 21] = [
     "to_kind",
     "to_device",
     "matmul",
@@ -14,7 +14,6 @@ const PANICKING: [&str; 22] = [
     "squeeze",
     "index_select",
     "permute",
-    "transpose",
     "contiguous",
     "reshape",
     "layer_norm",
@@ -47,6 +46,22 @@ fn is_for_tests(path: &Path) -> bool {
     })
 }
 
+/// What follows the call whose arguments begin `text`, behind its closing parenthesis.
+fn behind_call(text: &str) -> &str {
+    let mut open = 1;
+    for (at, letter) in text.char_indices() {
+        match letter {
+            '(' => open += 1,
+            ')' => open -= 1,
+            _ => {}
+        }
+        if open == 0 {
+            return &text[at + 1..];
+        }
+    }
+    ""
+}
+
 #[test]
 fn only_fallible_operations_run_models() {
     let mut files = Vec::new();
@@ -55,9 +70,13 @@ fn only_fallible_operations_run_models() {
     for path in files.iter().filter(|path| !is_for_tests(path)) {
         let text = std::fs::read_to_string(path).expect("a source file");
         let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
-        for (number, line) in code.lines().enumerate() {
-            if PANICKING.iter().any(|name| line.contains(&format!(".{name}("))) {
-                found.push(format!("{}:{}: {}", path.display(), number + 1, line.trim()));
+        for name in PANICKING {
+            let call = format!(".{name}(");
+            for (at, _) in code.match_indices(&call) {
+                // A tensor takes no `?`: such a call is of another type's fallible method.
+                if !behind_call(&code[at + call.len()..]).starts_with('?') {
+                    found.push(format!("{}:{}: {name}", path.display(), code[..at].lines().count()));
+                }
             }
         }
     }
