@@ -1,6 +1,6 @@
 //! A pool on a bench: sim workers by script, a book of short texts, a sink in memory, and every event.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -66,11 +66,30 @@ pub fn work(index: usize, text: &str) -> Work {
     }
 }
 
+type Listener = Box<dyn FnMut(&PoolEvent) + Send>;
 type Verdict = Box<dyn FnMut(&Take) -> Result<(), SinkError> + Send>;
+
+/// Where a run leaves its traces.
+#[derive(Debug)]
+enum Folder {
+    /// Gone with the test.
+    Own(TempDir),
+    /// Somebody else's to look at and to remove.
+    Given(PathBuf),
+}
+
+impl Folder {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Own(dir) => dir.path(),
+            Self::Given(dir) => dir,
+        }
+    }
+}
 
 /// A pool to be run.
 pub struct Bench {
-    dir: TempDir,
+    dir: Folder,
     pub script: SimScript,
     pub settings: SupervisionSettings,
     pub devices: Vec<String>,
@@ -78,6 +97,7 @@ pub struct Bench {
     pub probe: Option<Arc<dyn DeviceProbe>>,
     pub program: PathBuf,
     sink: Verdict,
+    tell: Option<Listener>,
 }
 
 impl std::fmt::Debug for Bench {
@@ -90,7 +110,16 @@ impl Bench {
     /// One slot on the CPU, a good worker, a book of `segments` segments.
     pub fn new(segments: usize) -> Self {
         let dir = tempfile::Builder::new().prefix("nrt-").tempdir().expect("a temporary folder");
-        std::fs::create_dir(dir.path().join("state")).expect("a folder");
+        Self::within(Folder::Own(dir), segments)
+    }
+
+    /// As [`Self::new`], in a folder that outlives it.
+    pub fn at(dir: &Path, segments: usize) -> Self {
+        Self::within(Folder::Given(dir.to_owned()), segments)
+    }
+
+    fn within(dir: Folder, segments: usize) -> Self {
+        std::fs::create_dir_all(dir.path().join("state")).expect("a folder");
         Self {
             dir,
             script: SimScript::default(),
@@ -100,6 +129,7 @@ impl Bench {
             probe: None,
             program: built("narrator-sim-worker"),
             sink: Box::new(|_| Ok(())),
+            tell: None,
         }
     }
 
@@ -127,6 +157,12 @@ impl Bench {
     /// What the sink says of each take.
     pub fn sink(mut self, verdict: impl FnMut(&Take) -> Result<(), SinkError> + Send + 'static) -> Self {
         self.sink = Box::new(verdict);
+        self
+    }
+
+    /// Who hears every event when it happens.
+    pub fn tell(mut self, listener: impl FnMut(&PoolEvent) + Send + 'static) -> Self {
+        self.tell = Some(Box::new(listener));
         self
     }
 
@@ -168,13 +204,33 @@ impl Bench {
         let source = Source { texts: self.texts.clone(), next: 0, stage: Arc::clone(&stage) };
         let sink = Sink { verdict: self.sink, stage: Arc::clone(&stage) };
         let observed = Arc::clone(&stage);
-        let observer = move |event: &PoolEvent| {
+        let mut told = self.tell;
+        let observer = Mutex::new(move |event: &PoolEvent| {
+            if let Some(tell) = &mut told {
+                tell(event);
+            }
             observed.lock().events.push(event.clone());
             observed.news.notify_waiters();
+        });
+        let observer = move |event: &PoolEvent| {
+            (observer.lock().unwrap_or_else(PoisonError::into_inner))(event);
         };
         let task = tokio::spawn(async move { pool.run(source, sink, observer).await.expect("a run") });
         let (script, texts, dir) = (self.script, self.texts, self.dir);
         Running { control, stage, task, script, texts, dir }
+    }
+}
+
+/// A device whose memory is held by the workers that live there.
+#[derive(Debug)]
+pub struct LedgerProbe {
+    pub place: Birthplace,
+    pub total_bytes: u64,
+}
+
+impl DeviceProbe for LedgerProbe {
+    fn free_bytes(&self, device: &str) -> Option<u64> {
+        Some(self.total_bytes.saturating_sub(self.place.held_bytes(device)))
     }
 }
 
@@ -243,7 +299,7 @@ pub struct Running {
     task: JoinHandle<Outcome>,
     script: SimScript,
     texts: Vec<String>,
-    dir: TempDir,
+    dir: Folder,
 }
 
 impl Running {
@@ -300,7 +356,7 @@ pub struct Report {
     script: SimScript,
     texts: Vec<String>,
     pub place: Birthplace,
-    dir: TempDir,
+    dir: Folder,
 }
 
 impl Report {
@@ -395,10 +451,14 @@ impl Report {
         assert_eq!(files_in(&self.dir.path().join("run")), Vec::<String>::new(), "sockets are left");
     }
 
-    /// The events as people read them in a snapshot: one a line, volatile values redacted.
+    /// The events as people read them in a snapshot: one a line, volatile values redacted. When a take
+    /// is durable is the disk's business; those events are left out, since they may come anywhere.
     pub fn transcript(&self) -> String {
-        let mut lines = VecDeque::new();
+        let mut lines = Vec::new();
         for event in &self.scene.events {
+            if matches!(event.what, What::SegmentDone { .. }) {
+                continue;
+            }
             let mut value = serde_json::to_value(event).expect("an event");
             for (field, redacted) in [
                 ("elapsed_ms", "[ms]"),
@@ -414,13 +474,88 @@ impl Report {
                     *value = redacted.into();
                 }
             }
-            lines.push_back(value.to_string());
+            lines.push(value.to_string());
         }
-        Vec::from(lines).join("\n")
+        lines.join("\n")
     }
 }
 
 fn files_in(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// What `narrator-sim-host` is to do.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct HostOrder {
+    pub segments: usize,
+    pub script: SimScript,
+    pub alive_ms: u64,
+    pub suspension_gap_ms: u64,
+}
+
+/// An orchestrator in a process of its own, in a folder of its own.
+#[derive(Debug)]
+pub struct Host {
+    dir: TempDir,
+    child: std::process::Child,
+}
+
+impl Host {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "an orchestrator that is to be killed has to be another process"
+    )]
+    pub fn start(order: &HostOrder) -> Self {
+        let dir = tempfile::Builder::new().prefix("nrt-").tempdir().expect("a temporary folder");
+        let json = serde_json::to_string(order).expect("an order");
+        std::fs::write(dir.path().join("host.json"), json).expect("written");
+        let mut command = std::process::Command::new(built("narrator-sim-host"));
+        let child = command.arg(dir.path()).spawn().expect("started");
+        Self { dir, child }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn place(&self) -> Birthplace {
+        Birthplace::new(self.dir.path().join("state"))
+    }
+
+    /// Waits until a worker recorded this.
+    pub fn recorded(&self, what: &str) {
+        let place = self.place();
+        let there = eventually(GUARD, || place.read().iter().any(|line| line.what == what));
+        assert!(there, "no worker recorded {what}: {:?}", place.read());
+    }
+
+    /// Ends it as a power cut would, as far as a process can be.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("reaped");
+    }
+
+    /// Waits for its own end.
+    pub fn end(&mut self) -> Option<i32> {
+        let mut status = None;
+        let ended = eventually(GUARD, || {
+            status = self.child.try_wait().expect("asked");
+            status.is_some()
+        });
+        assert!(ended, "the host does not end: {}", self.events());
+        status.and_then(|status| status.code())
+    }
+
+    /// What it told, one JSON object a line.
+    pub fn events(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("events.jsonl")).unwrap_or_default()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }

@@ -51,17 +51,26 @@ pub(super) fn leave_a_grandchild(place: &Birthplace, birth: u64) {
     }
 }
 
-/// Closes every socket under the feet of whoever uses it.
-pub(super) fn close_sockets() {
+/// Ends the connection to a named socket under the feet of whoever uses it.
+pub(super) fn close_pipe() {
     for entry in std::fs::read_dir("/proc/self/fd").into_iter().flatten().filter_map(Result::ok) {
-        let target = std::fs::read_link(entry.path()).unwrap_or_default();
         let descriptor: Option<i32> = entry.file_name().to_str().and_then(|name| name.parse().ok());
         if let Some(descriptor) = descriptor
-            && target.to_string_lossy().starts_with("socket:")
+            && has_named_peer(descriptor)
         {
             // Shut down and not closed: the number stays taken, so that nothing else gets it.
             // SAFETY: shutdown on a descriptor of this process touches no memory.
             unsafe { libc::shutdown(descriptor, libc::SHUT_RDWR) };
         }
     }
+}
+
+/// The runtime has sockets of its own, between nameless ends.
+fn has_named_peer(descriptor: i32) -> bool {
+    // SAFETY: an all-zero sockaddr_un is a valid one.
+    let mut address: libc::sockaddr_un = unsafe { std::mem::zeroed() };
+    let mut length = size_of::<libc::sockaddr_un>() as libc::socklen_t;
+    // SAFETY: getpeername writes at most `length` bytes to `address`, which has as many.
+    let known = unsafe { libc::getpeername(descriptor, (&raw mut address).cast(), &raw mut length) };
+    known == 0 && length as usize > size_of::<libc::sa_family_t>()
 }

@@ -373,7 +373,7 @@ impl Sim {
             Deed::Oversized => {
                 let _ = connection.send_raw(&oversized()).await;
             }
-            Deed::ClosePipe => manners::close_sockets(),
+            Deed::ClosePipe => manners::close_pipe(),
             Deed::Grandchild => {
                 if let Some(place) = &self.place {
                     manners::leave_a_grandchild(place, self.birth);

@@ -123,7 +123,7 @@ async fn write(connection: &Connection, mut messages: mpsc::UnboundedReceiver<To
     while let Some(message) = messages.recv().await {
         broken = broken || connection.send(&message).await.is_err();
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Reads until the pipe ends, and says so last.
@@ -131,11 +131,10 @@ async fn read(connection: &Connection, incarnation: Incarnation, notes: &mpsc::S
     loop {
         let note = match connection.recv::<FromWorker>().await {
             Ok(Some(message)) => translate(incarnation, message),
-            Ok(None) => break,
             Err(error @ IpcError::Message(_)) => {
                 Note::Input(Input::Garbage { incarnation, detail: error.to_string() })
             }
-            Err(_) => break,
+            Ok(None) | Err(_) => break,
         };
         let last = matches!(note, Note::Input(Input::Garbage { .. }));
         if notes.send(note).await.is_err() || last {

@@ -99,6 +99,9 @@ impl Machine {
         self.counters.spawned += 1;
         let device = self.devices[self.slots[index].device].name.clone();
         let slot = &mut self.slots[index];
+        if std::mem::replace(&mut slot.had_worker, true) {
+            self.counters.restarts += 1;
+        }
         slot.begin(incarnation, self.now);
         let slot = slot.id;
         self.tell(What::WorkerStarting { slot, incarnation, device: device.clone() });
@@ -136,7 +139,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn on_refused(&mut self, incarnation: Incarnation, detail: String) {
+    pub(super) fn on_refused(&mut self, incarnation: Incarnation, detail: &str) {
         if let Some(index) = self.slot_of(incarnation) {
             self.lose_worker(index, Fault::HandshakeRefused, detail, Charge::Nobody, Rung::Aborted);
         }
@@ -177,8 +180,7 @@ impl Machine {
             State::Loading { .. } => {}
             State::Stopping { .. } => return,
             _ => {
-                let detail = "ready out of turn".to_owned();
-                return self.on_garbage(incarnation, detail);
+                return self.on_garbage(incarnation, "ready out of turn");
             }
         }
         slot.state = State::Ready;
@@ -194,14 +196,14 @@ impl Machine {
         }
     }
 
-    pub(super) fn on_fatal(&mut self, incarnation: Incarnation, fault: Fault, detail: String) {
+    pub(super) fn on_fatal(&mut self, incarnation: Incarnation, fault: Fault, detail: &str) {
         let Some(index) = self.slot_of(incarnation) else { return };
         self.slots[index].heard = self.now;
         // It ends by itself after this; the rung is for one that says so and stays.
         self.lose_worker(index, fault, detail, Charge::Accepted, Rung::Asked);
     }
 
-    pub(super) fn on_garbage(&mut self, incarnation: Incarnation, detail: String) {
+    pub(super) fn on_garbage(&mut self, incarnation: Incarnation, detail: &str) {
         if let Some(index) = self.slot_of(incarnation) {
             self.lose_worker(index, Fault::ProtocolError, detail, Charge::Accepted, Rung::Aborted);
         }
@@ -220,17 +222,26 @@ impl Machine {
     pub(super) fn on_exited(&mut self, incarnation: Incarnation, exit: Exit) {
         let Some(index) = self.slot_of(incarnation) else { return };
         let slot = &mut self.slots[index];
-        let expected = matches!(slot.state, State::Stopping { .. } | State::Draining);
-        let (id, status) = (slot.id, exit.text.clone());
         slot.exit = Some(exit);
         slot.ended.get_or_insert(self.now);
+        if slot.state == State::Wedged {
+            return self.tell_exit(index);
+        }
         // Before the handshake there is no pipe whose end could be waited for; and of a worker that is
         // being stopped nothing more is wanted.
         let bare = matches!(slot.state, State::Spawning { .. } | State::Stopping { .. });
-        let over = slot.closed || bare;
-        self.tell(What::WorkerExited { slot: id, incarnation, status, expected });
-        if over {
+        if slot.closed || bare {
             self.died(index);
+        }
+    }
+
+    /// Told at the burial and not when it was seen: after everything that the worker still had to say.
+    fn tell_exit(&mut self, index: usize) {
+        let slot = &mut self.slots[index];
+        let expected = matches!(slot.state, State::Stopping { .. } | State::Draining);
+        let (id, incarnation) = (slot.id, slot.incarnation);
+        if let Some(exit) = slot.exit.take() {
+            self.tell(What::WorkerExited { slot: id, incarnation, status: exit.text, expected });
         }
     }
 
@@ -243,7 +254,7 @@ impl Machine {
             State::Wedged => return,
             _ => {
                 let (fault, detail) = cause_of_death(slot.state, slot.exit.as_ref());
-                self.count_loss(index, fault, detail, Charge::Accepted);
+                self.count_loss(index, fault, &detail, Charge::Accepted);
             }
         }
         self.bury(index);
@@ -254,7 +265,7 @@ impl Machine {
         &mut self,
         index: usize,
         fault: Fault,
-        detail: String,
+        detail: &str,
         charge: Charge,
         rung: Rung,
     ) {
@@ -269,22 +280,22 @@ impl Machine {
     }
 
     /// Puts the fault on record, decides what follows the process, and frees its rows.
-    fn count_loss(&mut self, index: usize, fault: Fault, detail: String, charge: Charge) {
+    fn count_loss(&mut self, index: usize, fault: Fault, detail: &str, charge: Charge) {
         let segment = match charge {
             Charge::Only(ticket) => self.slots[index].row(ticket).map(|row| row.segment),
             _ => None,
         };
         let policy = fault.policy();
-        self.fault_seen(index, fault, segment, detail.clone());
+        self.fault_seen(index, fault, segment, detail.to_owned());
         self.slots[index].then = if policy.park {
-            Then::Park { fault, why: detail.clone() }
+            Then::Park { fault, why: detail.to_owned() }
         } else if policy.strike {
             Then::Strike
         } else {
             Then::Fresh
         };
         let charge = if policy.charge { charge } else { Charge::Nobody };
-        self.free_rows(index, fault, &detail, charge);
+        self.free_rows(index, fault, detail, charge);
     }
 
     pub(super) fn fault_seen(
@@ -360,6 +371,7 @@ impl Machine {
 
     /// The process is gone: what its end leads to.
     pub(super) fn bury(&mut self, index: usize) {
+        self.tell_exit(index);
         let slot = &mut self.slots[index];
         let (id, incarnation) = (slot.id, slot.incarnation);
         slot.incarnation = Incarnation(0);
@@ -367,8 +379,7 @@ impl Machine {
         slot.state = State::Idle;
         self.act(Action::Bury { incarnation });
         match then {
-            Then::Nothing => {}
-            Then::Fresh => self.counters.restarts += 1,
+            Then::Nothing | Then::Fresh => {}
             Then::Park { fault, why } => self.park(index, fault, why),
             Then::Strike => {
                 let settings = self.settings.clone();
@@ -378,7 +389,6 @@ impl Machine {
                 match restart {
                     Restart::After(delay) => {
                         slot.state = State::Backoff { until: self.now + delay };
-                        self.counters.restarts += 1;
                         let delay_ms = delay.as_millis() as u64;
                         self.tell(What::SlotBackoff { slot: id, delay_ms, strikes });
                     }

@@ -6,7 +6,7 @@ use super::desk::{Stored, Storing};
 use super::life::Charge;
 use super::messages::{Action, Stopped, Ticket};
 use super::run::{Machine, Phase};
-use super::slot::State;
+use super::slot::{State, Then};
 use crate::event::{Rung, What};
 use crate::rules::blame::Loss;
 use crate::rules::rows::Shrink;
@@ -36,7 +36,7 @@ impl Machine {
         if seconds > cap_s * self.settings.overrun_factor + 1.0 {
             let detail =
                 format!("{seconds:.1} s of audio came for a text that was allowed {cap_s:.1} s of it");
-            self.lose_worker(index, Fault::ProtocolError, detail, Charge::Only(ticket), Rung::Asked);
+            self.lose_worker(index, Fault::ProtocolError, &detail, Charge::Only(ticket), Rung::Asked);
         }
     }
 
@@ -54,13 +54,13 @@ impl Machine {
             return self.lose_worker(
                 index,
                 Fault::ProtocolError,
-                detail,
+                &detail,
                 Charge::Only(ticket),
                 Rung::Aborted,
             );
         }
         if let Some(objection) = facts.objection() {
-            return self.failed_row(index, ticket, Fault::BadOutput, objection.to_owned());
+            return self.failed_row(index, ticket, Fault::BadOutput, objection);
         }
         let settings = self.settings.clone();
         let slot = &mut self.slots[index];
@@ -68,6 +68,7 @@ impl Machine {
         slot.progressed = self.now;
         slot.bad_run.clear();
         slot.strikes.good_segment(&settings);
+        self.credit = (self.credit + 1).min(settings.good_segments);
         let grown = slot.limit.clean(settings.grow_after);
         let id = slot.id;
         let audio_ms = (facts.seconds() * 1000.0) as u64;
@@ -94,13 +95,7 @@ impl Machine {
         self.leave_when_empty(index);
     }
 
-    pub(super) fn on_failed(
-        &mut self,
-        incarnation: Incarnation,
-        ticket: Ticket,
-        fault: Fault,
-        detail: String,
-    ) {
+    pub(super) fn on_failed(&mut self, incarnation: Incarnation, ticket: Ticket, fault: Fault, detail: &str) {
         let known = self.heard(incarnation).and_then(|index| self.slots[index].row(ticket).map(|_| index));
         match (known, fault) {
             (Some(index), _) => self.failed_row(index, ticket, fault, detail),
@@ -110,13 +105,13 @@ impl Machine {
         }
     }
 
-    fn failed_row(&mut self, index: usize, ticket: Ticket, fault: Fault, detail: String) {
+    fn failed_row(&mut self, index: usize, ticket: Ticket, fault: Fault, detail: &str) {
         self.slots[index].progressed = self.now;
         match fault {
             Fault::OutOfMemory => self.out_of_memory(index, ticket, detail),
             // Nobody cancelled a row that is still awaited.
             Fault::Cancelled => {
-                let detail = "a request was cancelled that nobody cancelled".to_owned();
+                let detail = "a request was cancelled that nobody cancelled";
                 self.lose_worker(index, Fault::ProtocolError, detail, Charge::Only(ticket), Rung::Asked);
             }
             _ if fault.policy().restart => {
@@ -127,15 +122,15 @@ impl Machine {
     }
 
     /// A fault of one row, which the worker survives.
-    fn bad_row(&mut self, index: usize, ticket: Ticket, fault: Fault, detail: String) {
+    fn bad_row(&mut self, index: usize, ticket: Ticket, fault: Fault, detail: &str) {
         let Some(row) = self.slots[index].take_row(ticket) else { return };
-        self.fault_seen(index, fault, Some(row.segment), detail.clone());
+        self.fault_seen(index, fault, Some(row.segment), detail.to_owned());
         self.act(Action::Discard { ticket });
         let incarnation = self.slots[index].incarnation;
-        self.charge(row.segment, row.attempt, Loss { fault, incarnation, certain: true }, &detail);
+        self.charge(row.segment, row.attempt, Loss { fault, incarnation, certain: true }, detail);
         if fault.policy().reseed && self.is_ill(index, row.segment) {
             let detail = format!("{} bad takes in a row: the worker itself is ill", self.settings.ill_after);
-            return self.lose_worker(index, Fault::DeviceFault, detail, Charge::Nobody, Rung::Asked);
+            return self.lose_worker(index, Fault::DeviceFault, &detail, Charge::Nobody, Rung::Asked);
         }
         self.leave_when_empty(index);
     }
@@ -150,13 +145,13 @@ impl Machine {
         run.len() >= self.settings.ill_after as usize && distinct.len() >= 3
     }
 
-    fn out_of_memory(&mut self, index: usize, ticket: Ticket, detail: String) {
+    fn out_of_memory(&mut self, index: usize, ticket: Ticket, detail: &str) {
         let Some(row) = self.slots[index].take_row(ticket) else { return };
         let (id, incarnation, device) = {
             let slot = &self.slots[index];
             (slot.id, slot.incarnation, slot.device)
         };
-        self.fault_seen(index, Fault::OutOfMemory, Some(row.segment), detail.clone());
+        self.fault_seen(index, Fault::OutOfMemory, Some(row.segment), detail.to_owned());
         self.act(Action::Discard { ticket });
         match self.slots[index].limit.out_of_memory(row.epoch) {
             Shrink::To(rows) => {
@@ -173,7 +168,7 @@ impl Machine {
                         .any(|(other, slot)| other != index && slot.device == device && slot.is_alive());
                 if !shared {
                     let loss = Loss { fault: Fault::OutOfMemory, incarnation, certain: true };
-                    self.charge(row.segment, row.attempt, loss, &detail);
+                    self.charge(row.segment, row.attempt, loss, detail);
                     return self.leave_when_empty(index);
                 }
                 // The neighbours have the memory. One worker fewer is the cure; the last one on a device
@@ -216,16 +211,30 @@ impl Machine {
         let ticket = self.next_ticket();
         let Some(entry) = self.desk.entry(segment) else { return };
         let tries = entry.record.losses().len() as u32;
-        // The deaths were the text's doing: the slots are not to be parked for them.
         let killed: Vec<Incarnation> = entry.record.deaths().collect();
-        for slot in &mut self.slots {
-            killed.iter().for_each(|incarnation| slot.strikes.forgive(*incarnation));
-        }
+        self.forgive(&killed);
         let why = detail.to_owned();
         self.desk.hand_out(segment);
         let what = Stored::Quarantine { fault, tries, why: why.clone() };
         self.desk.storing.insert(ticket, Storing { segment, bytes: 0, refused: false, what });
         self.act(Action::Quarantine { ticket, segment, fault, tries, why });
+    }
+
+    /// The deaths were the text's doing, so that no slot is parked for them. But a device on which
+    /// everything dies would have every text found guilty: only good takes buy a pardon.
+    fn forgive(&mut self, killed: &[Incarnation]) {
+        if self.credit == 0 || killed.is_empty() {
+            return;
+        }
+        self.credit -= 1;
+        for slot in &mut self.slots {
+            for incarnation in killed {
+                slot.strikes.forgive(*incarnation);
+                if slot.incarnation == *incarnation && slot.then == Then::Strike {
+                    slot.then = Then::Fresh;
+                }
+            }
+        }
     }
 
     pub(super) fn on_stored(&mut self, ticket: Ticket) {
@@ -288,6 +297,8 @@ impl Machine {
                 });
             }
         }
-        again.into_iter().for_each(|action| self.act(action));
+        for action in again {
+            self.act(action);
+        }
     }
 }

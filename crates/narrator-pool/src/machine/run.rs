@@ -74,6 +74,8 @@ pub struct Machine {
     pub(super) phase: Phase,
     pub(super) counters: Counters,
     pub(super) quarantined: Vec<(SegmentId, Fault, String)>,
+    /// Good takes that may buy a pardon for deaths by a quarantined text.
+    pub(super) credit: u32,
     pub(super) dice: ChaCha8Rng,
     pub(super) can_look: bool,
     clock: WatchedClock,
@@ -105,6 +107,7 @@ impl Machine {
             phase: Phase::Running,
             counters: Counters::default(),
             quarantined: Vec::new(),
+            credit: 0,
             dice: ChaCha8Rng::seed_from_u64(config.seed),
             can_look: config.can_look,
             now: Duration::ZERO,
@@ -147,7 +150,7 @@ impl Machine {
             Input::Spawned { incarnation, pid } => self.on_spawned(incarnation, pid),
             Input::SpawnFailed { incarnation, detail } => self.on_spawn_failed(incarnation, detail),
             Input::Connected { incarnation } => self.on_connected(incarnation),
-            Input::Refused { incarnation, detail } => self.on_refused(incarnation, detail),
+            Input::Refused { incarnation, detail } => self.on_refused(incarnation, &detail),
             Input::Loading { incarnation, progress } => {
                 self.on_loading(incarnation, progress);
                 return std::mem::take(&mut self.out);
@@ -165,12 +168,12 @@ impl Machine {
                 self.on_done(incarnation, ticket, facts, announced, compute_ms);
             }
             Input::Failed { incarnation, ticket, fault, detail } => {
-                self.on_failed(incarnation, ticket, fault, detail);
+                self.on_failed(incarnation, ticket, fault, &detail);
             }
-            Input::Fatal { incarnation, fault, detail } => self.on_fatal(incarnation, fault, detail),
+            Input::Fatal { incarnation, fault, detail } => self.on_fatal(incarnation, fault, &detail),
             // Its exit says the same, and says it also of those that do not say goodbye.
             Input::Goodbye { incarnation } => drop(self.heard(incarnation)),
-            Input::Garbage { incarnation, detail } => self.on_garbage(incarnation, detail),
+            Input::Garbage { incarnation, detail } => self.on_garbage(incarnation, &detail),
             Input::Closed { incarnation } => self.on_closed(incarnation),
             Input::Exited { incarnation, exit } => self.on_exited(incarnation, exit),
             Input::DeviceMemory { device, free_bytes } => self.on_device_memory(&device, free_bytes),

@@ -38,7 +38,7 @@ struct Worker {
 }
 
 /// Things that will happen by themselves.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Due {
     Tick,
     Born(Incarnation),

@@ -101,6 +101,7 @@ pub(super) struct Slot {
     pub strikes: Strikes,
     pub step_times: StepTimes,
     pub waiting_told: bool,
+    pub had_worker: bool,
     /// What the last worker ended with, for the sentence at the end of the run.
     pub last_fault: Option<(Fault, String)>,
 }
@@ -130,6 +131,7 @@ impl Slot {
             strikes: Strikes::default(),
             step_times: StepTimes::default(),
             waiting_told: false,
+            had_worker: false,
             last_fault: None,
         }
     }

@@ -147,7 +147,9 @@ impl Story {
     }
 
     fn note(&mut self, actions: Vec<Action>) {
-        actions.iter().for_each(|action| self.referee.action(action));
+        for action in &actions {
+            self.referee.action(action);
+        }
         self.actions.extend(actions);
     }
 

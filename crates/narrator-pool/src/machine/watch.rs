@@ -97,7 +97,7 @@ impl Machine {
                     self.died(index);
                 } else {
                     let detail = "worker closed its pipe and lives on".to_owned();
-                    self.lose_worker(index, Fault::Crashed, detail, Charge::Accepted, Rung::Aborted);
+                    self.lose_worker(index, Fault::Crashed, &detail, Charge::Accepted, Rung::Aborted);
                 }
             }
             return;
@@ -105,15 +105,15 @@ impl Machine {
         match slot.state {
             State::Spawning { since: born } if since(born) >= settings.connect => {
                 let detail = format!("no handshake within {:?}", settings.connect);
-                self.lose_worker(index, Fault::LoadStalled, detail, Charge::Nobody, Rung::Aborted);
+                self.lose_worker(index, Fault::LoadStalled, &detail, Charge::Nobody, Rung::Aborted);
             }
             State::Loading { moved, .. } if since(moved) >= settings.load_stall => {
                 let detail = format!("loading did not move for {:?}", settings.load_stall);
-                self.lose_worker(index, Fault::LoadStalled, detail, Charge::Nobody, Rung::Asked);
+                self.lose_worker(index, Fault::LoadStalled, &detail, Charge::Nobody, Rung::Asked);
             }
             State::Loading { .. } if since(slot.heard) >= settings.alive => {
                 let detail = format!("nothing was heard for {:?} while loading", settings.alive);
-                self.lose_worker(index, Fault::LoadStalled, detail, Charge::Nobody, Rung::Asked);
+                self.lose_worker(index, Fault::LoadStalled, &detail, Charge::Nobody, Rung::Asked);
             }
             State::Ready | State::Draining => self.watch_working(index),
             State::Stopping { rung: Rung::Asked, since: at } if since(at) >= settings.cancel_grace => {
@@ -134,7 +134,7 @@ impl Machine {
         let slot = &mut self.slots[index];
         if now.saturating_sub(slot.heard) >= settings.alive {
             let detail = format!("nothing was heard for {:?}", settings.alive);
-            return self.lose_worker(index, Fault::Stalled, detail, Charge::Accepted, Rung::Asked);
+            return self.lose_worker(index, Fault::Stalled, &detail, Charge::Accepted, Rung::Asked);
         }
         if slot.rows.is_empty() {
             if slot.state == State::Ready && now.saturating_sub(slot.ready_since) >= settings.good_after {
@@ -148,7 +148,7 @@ impl Machine {
             let limit = deadline::stall_limit(&slot.step_times, &settings);
             if still >= limit {
                 let detail = format!("alive, but no step for {limit:?}");
-                return self.lose_worker(index, Fault::Stalled, detail, Charge::Accepted, Rung::Asked);
+                return self.lose_worker(index, Fault::Stalled, &detail, Charge::Accepted, Rung::Asked);
             }
         }
         let late = slot
@@ -158,7 +158,7 @@ impl Machine {
         if let Some(late) = late {
             let detail = format!("not done within {:?}, its deadline", late.deadline);
             let charge = Charge::Only(late.ticket);
-            return self.lose_worker(index, Fault::DeadlineExceeded, detail, charge, Rung::Asked);
+            return self.lose_worker(index, Fault::DeadlineExceeded, &detail, charge, Rung::Asked);
         }
         if now.saturating_sub(slot.ready_since) >= settings.good_after {
             slot.strikes.good_while();
@@ -177,7 +177,9 @@ impl Machine {
                 moved.push(row.segment);
             }
         }
-        moved.into_iter().for_each(|segment| self.act(Action::Renew { segment }));
+        for segment in moved {
+            self.act(Action::Renew { segment });
+        }
     }
 
     fn watch_disk(&mut self) {

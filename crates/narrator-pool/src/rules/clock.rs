@@ -26,11 +26,11 @@ impl WatchedClock {
     /// just now. Never goes back, whatever it is given.
     pub fn observe(&mut self, raw: Duration) -> (Duration, Option<Duration>) {
         let raw = raw.max(self.last_raw);
-        let step = raw - self.last_raw;
+        let step = raw.saturating_sub(self.last_raw);
         self.last_raw = raw;
-        let absent = (step > self.gap).then(|| step - self.credit);
+        let absent = (step > self.gap).then(|| step.saturating_sub(self.credit));
         self.skipped += absent.unwrap_or_default();
-        (raw - self.skipped, absent)
+        (raw.saturating_sub(self.skipped), absent)
     }
 }
 
@@ -50,7 +50,7 @@ mod tests {
         let hour = Duration::from_hours(1);
         let (now, absent) = clock.observe(TICK + hour);
         assert_eq!(now, TICK * 2);
-        assert_eq!(absent, Some(hour - TICK));
+        assert_eq!(absent, Some(hour.saturating_sub(TICK)));
         assert_eq!(clock.observe(TICK * 2 + hour).0, TICK * 3);
     }
 
@@ -62,7 +62,7 @@ mod tests {
             for raw in raws {
                 let (now, _) = clock.observe(Duration::from_millis(raw));
                 prop_assert!(now >= last);
-                prop_assert!(now - last <= GAP);
+                prop_assert!(now.saturating_sub(last) <= GAP);
                 last = now;
             }
         }

@@ -42,6 +42,7 @@ fn die_with(parent: libc::pid_t) -> io::Result<()> {
 }
 
 impl Group {
+    #[expect(clippy::unnecessary_wraps, reason = "it can fail on Windows")]
     pub fn lead(child: &Child) -> io::Result<Self> {
         Ok(Self { leader: Mutex::new(Some(child.id().cast_signed())) })
     }
