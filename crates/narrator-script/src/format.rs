@@ -47,7 +47,7 @@ pub fn write_script(script: &Script, out: &mut impl Write) -> Result<(), ScriptE
 
 /// Reads what [`write_script`] wrote. A file that ends early is refused.
 pub fn read_script(input: impl BufRead) -> Result<Script, ScriptError> {
-    let mut lines = Lines { file: SCRIPT, lines: input.lines(), number: 0 };
+    let mut lines = Lines { file: SCRIPT, input: input.lines(), number: 0 };
     let header: ScriptHeader = lines.next_record()?.ok_or_else(|| lines.damaged("it is empty"))?;
     lines.check_format(&header.format, "narratord-script", header.version)?;
     let mut segments: Vec<Segment> = Vec::new();
@@ -80,7 +80,7 @@ pub fn write_ledger(ledger: &Ledger, out: &mut impl Write) -> Result<(), ScriptE
 
 /// Reads what [`write_ledger`] wrote. A file that ends early is refused.
 pub fn read_ledger(input: impl BufRead) -> Result<Ledger, ScriptError> {
-    let mut lines = Lines { file: LEDGER, lines: input.lines(), number: 0 };
+    let mut lines = Lines { file: LEDGER, input: input.lines(), number: 0 };
     let header: LedgerHeader = lines.next_record()?.ok_or_else(|| lines.damaged("it is empty"))?;
     lines.check_format(&header.format, "narratord-ledger", header.version)?;
     let mut entries: Vec<LedgerEntry> = Vec::new();
@@ -98,13 +98,13 @@ fn write_line(record: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
 
 struct Lines<R> {
     file: &'static str,
-    lines: io::Lines<R>,
+    input: io::Lines<R>,
     number: usize,
 }
 
 impl<R: BufRead> Lines<R> {
     fn next_record<T: for<'de> Deserialize<'de>>(&mut self) -> Result<Option<T>, ScriptError> {
-        let Some(line) = self.lines.next() else { return Ok(None) };
+        let Some(line) = self.input.next() else { return Ok(None) };
         self.number += 1;
         match line {
             Ok(line) => {

@@ -183,6 +183,17 @@ mod tests {
     }
 
     #[test]
+    fn the_example_is_a_lexicon() {
+        let example = include_str!("../../../config/lexicon.example.toml");
+        let lexicon = Lexicon::parse(example, "config/lexicon.example.toml").unwrap();
+        assert_eq!((lexicon.len(), lexicon.is_empty()), (4, false));
+        assert_eq!(
+            normalised_with("St. John Rivers’s victuals.", "en", &lexicon),
+            "Sinjin Rivers’s vittles."
+        );
+    }
+
+    #[test]
     fn a_missing_file_is_named() {
         let error = Lexicon::load(Path::new("nowhere/lexicon.toml")).unwrap_err();
         assert!(error.to_string().starts_with("cannot read the lexicon nowhere/lexicon.toml: "), "{error}");

@@ -271,6 +271,62 @@ mod tests {
         assert_eq!((spoken, skipped.into_iter().collect::<Vec<_>>()), (33, vec![(SkipRule::NoSpeech, 3)]));
     }
 
+    /// The three lost pages: what a splitter by pattern stumbles over is said in full.
+    #[test]
+    fn the_trap_of_three_pages() {
+        let plan = planned(
+            &[
+                &[
+                    (BlockKind::Heading(1), "Book II: The Return"),
+                    (BlockKind::Heading(2), "CHAPTER 7: “WHO WAS IT?”"),
+                    (BlockKind::Paragraph, "He came."),
+                ],
+                &[(BlockKind::Heading(1), "1984")],
+                &[],
+                &[(BlockKind::Heading(1), "XII")],
+                &[
+                    (BlockKind::Heading(1), "* * *"),
+                    (BlockKind::TableRow, "1. | Anna | £5"),
+                    (BlockKind::TableRow, "2. | Ben | £10"),
+                ],
+                &[
+                    (BlockKind::Heading(1), "NOTES"),
+                    (BlockKind::Note, "1 See p. 45, n. 3: “No.”"),
+                    (BlockKind::Caption, "Fig. 2: The house"),
+                    (BlockKind::Verse, "Tyger Tyger, burning bright"),
+                ],
+            ],
+            None,
+        )
+        .unwrap();
+        insta::assert_debug_snapshot!(lines(&plan));
+        assert_eq!(
+            plan.script.chapters.iter().map(|it| it.segments.len()).collect::<Vec<_>>(),
+            [3, 1, 0, 1, 2, 4]
+        );
+    }
+
+    /// A paragraph of a whole book's length is planned in the time that its length asks for.
+    #[test]
+    fn a_very_long_paragraph_is_no_trap_either() {
+        let sentences =
+            "The quick brown fox (so it is said) jumped over; “the dog” slept at 5 p.m. on 12 March. "
+                .repeat(600);
+        let words = "word ".repeat(6000);
+        let unspaced = "a,1-".repeat(10_000);
+        let plan = planned(
+            &[
+                &[(BlockKind::Paragraph, &sentences)],
+                &[(BlockKind::Paragraph, &words), (BlockKind::Paragraph, &unspaced)],
+            ],
+            None,
+        )
+        .unwrap();
+        let longest =
+            plan.script.segments.iter().map(|segment| segment.text.len()).filter(|&length| length > 500);
+        assert_eq!(longest.collect::<Vec<_>>(), [unspaced.len()]);
+    }
+
     #[test]
     fn chapters_not_selected_are_in_the_ledger_as_such() {
         let chapters: &[&[_]] = &[&[(BlockKind::Paragraph, "One two.")], &[(BlockKind::Paragraph, "Three.")]];

@@ -228,7 +228,7 @@ fn settings() -> impl Strategy<Value = ScriptSettings> {
 
 fn lexicon() -> Lexicon {
     let text = "[words]\n\"the\" = \"thee\"\n\"Henry\" = \"Harry\"\n\"1887\" = \"that year\"\n\"St. I\" = \"holy I\"\n";
-    Lexicon::parse(text, "soup.toml").unwrap()
+    Lexicon::parse(text, "soup.toml").expect("a lexicon")
 }
 
 /// The plan, or nothing when the soup has nothing to say.

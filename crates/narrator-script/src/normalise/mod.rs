@@ -39,6 +39,8 @@ pub(crate) struct View<'a> {
     pub(crate) kind: BlockKind,
     /// Byte offsets at which a sentence ends, in rising order; the block's end is one of them.
     pub(crate) sentence_ends: &'a [usize],
+    /// Whether the block has several words and no small letter.
+    pub(crate) all_capitals: bool,
 }
 
 impl<'a> View<'a> {
@@ -126,7 +128,9 @@ pub(crate) fn edits(
     let mut sentence_ends: Vec<usize> =
         starts.iter().map(|&start| source.tokens[start - 1].range.end).collect();
     sentence_ends.push(source.text.len());
-    let view = View { source, lexemes: &lexemes, kind, sentence_ends: &sentence_ends };
+    let words = lexemes.iter().filter(|it| it.kind == Kind::Word).count();
+    let all_capitals = words > 1 && !source.text.contains(char::is_lowercase);
+    let view = View { source, lexemes: &lexemes, kind, sentence_ends: &sentence_ends, all_capitals };
     let english = english::English::for_language(language);
 
     let mut edits = Vec::new();

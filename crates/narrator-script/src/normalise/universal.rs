@@ -51,10 +51,7 @@ fn emphasis(view: &View<'_>, at: usize) -> Claim {
 /// A full stop after a block that ends in a word: without it a voice does not fall, and a model may not
 /// stop. A line of verse runs on and gets a comma.
 pub(crate) fn final_stop(view: &View<'_>, language: &str) -> Option<Edit> {
-    let core = view
-        .source
-        .text
-        .trim_end_matches(|c: char| matches!(c, '”' | '’' | '"' | '\'' | '»' | ')' | ']' | '_' | '*'));
+    let core = view.source.text.trim_end_matches(['”', '’', '"', '\'', '»', ')', ']', '_', '*']);
     if !core.chars().next_back().is_some_and(char::is_alphanumeric) {
         return None;
     }

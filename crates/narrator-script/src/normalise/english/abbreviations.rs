@@ -158,7 +158,9 @@ fn with_condition(view: &View<'_>, at: usize, full: &str, when: When) -> Option<
         AfterName => dotted && is_after_name(view, at),
         Dotted => dotted && !view.is_wordlike(Some(at + 2)),
     };
-    holds.then(|| Claim::new(1 + kept_dot(view, at), full, "abbreviation"))
+    let is_capital = view.word(at).is_some_and(is_capitalised);
+    let spoken = if is_capital { capitalised(full) } else { full.to_owned() };
+    holds.then(|| Claim::new(1 + kept_dot(view, at), spoken, "abbreviation"))
 }
 
 /// 1 when the dot after `at` goes with the abbreviation, 0 when it also ends the sentence.

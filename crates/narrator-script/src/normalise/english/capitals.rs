@@ -7,15 +7,21 @@ use crate::normalise::lexeme::Kind;
 use crate::normalise::{Claim, View};
 
 /// Acronyms that could be taken for words by their form, and long ones.
-const ACRONYMS: [&str; 62] = [
-    "AA", "ABC", "AI", "AIDS", "AK", "API", "ASAP", "ASCII", "ATM", "AWOL", "BA", "BBC", "CEO", "CIA",
-    "COVID", "DIY", "DNA", "DOS", "EU", "FAQ", "FIFA", "GNU", "HIV", "HTML", "ID", "IOU", "IQ", "IRA", "IRS",
-    "ISBN", "IT", "JPEG", "KO", "LA", "MA", "MIT", "NASA", "NATO", "NBA", "NYPD", "OK", "OPEC", "PA", "PDF",
-    "POW", "RAF", "RIP", "RSVP", "SOS", "SUV", "UFO", "UK", "UN", "UNESCO", "UNICEF", "URL", "USA", "USB",
-    "USSR", "VIP", "WHO", "YMCA",
+const ACRONYMS: [&str; 81] = [
+    "AA", "ABC", "AC", "AD", "AI", "AIDS", "AK", "API", "ASAP", "ASCII", "ATM", "AWOL", "BA", "BBC", "BCE",
+    "CE", "CEO", "CIA", "COVID", "CPU", "DIY", "DNA", "DOS", "EU", "FAQ", "FBI", "IBM", "IMF", "ITV", "NYC",
+    "OED", "UAE", "USAF", "FIFA", "GNU", "GPU", "HIV", "HTML", "ID", "IEEE", "IO", "IOU", "IQ", "IRA", "IRS",
+    "ISBN", "IT", "JPEG", "KO", "LA", "MA", "MIT", "NASA", "NATO", "NBA", "NYPD", "OK", "OPEC", "OS", "PA",
+    "PDF", "POW", "RAF", "RIP", "RSVP", "SOS", "SUV", "UFO", "UI", "UK", "UN", "UNESCO", "UNICEF", "URL",
+    "US", "USA", "USB", "USSR", "VIP", "WHO", "YMCA",
 ];
 /// Of these, the ones that are words more often when everything around is in capitals too.
-const AMBIGUOUS: [&str; 10] = ["IT", "WHO", "LA", "MA", "PA", "AA", "AIDS", "OK", "MIT", "RIP"];
+const AMBIGUOUS: [&str; 11] = ["IT", "WHO", "LA", "MA", "PA", "AA", "AIDS", "OK", "MIT", "RIP", "US"];
+/// And the ones that are words also where nothing else is, unless something stands before them that only
+/// a name has: `IT is a truth` against `the IT department`.
+const MOSTLY_WORDS: [&str; 4] = ["IT", "WHO", "MA", "PA"];
+const BEFORE_NOUNS: [&str; 14] =
+    ["the", "an", "a", "in", "of", "our", "your", "his", "her", "their", "by", "from", "for", "with"];
 
 /// English words of two and three letters; longer ones in capitals are taken for words.
 const SHORT_WORDS: &str = " ah am an as at aw be by do eh er go ha he hi ho if in is it lo me my no of oh on or \
@@ -45,37 +51,34 @@ pub(crate) fn claim(view: &View<'_>, at: usize) -> Option<Claim> {
     let by_number = view.is_wordlike(at.checked_sub(1))
         || view.digits(at + 1).is_some()
         || (view.is_mark(at + 1, '-') && view.digits(at + 2).is_some());
-    if glued || by_number || is_spelled(word, is_among_capitals(view, at)) {
+    let is_noun =
+        view.word_before(at).is_some_and(|before| BEFORE_NOUNS.contains(&before.to_lowercase().as_str()));
+    let as_word =
+        view.all_capitals || is_among_capitals(view, at) || (MOSTLY_WORDS.contains(&word) && !is_noun);
+    if glued || by_number || is_spelled(word, as_word) {
         return None;
     }
     Some(Claim::new(1, one_capital(word), "capitals"))
 }
 
-/// Whether `word`, in capitals, is said letter by letter or is a name that everybody reads so.
-fn is_spelled(word: &str, among_capitals: bool) -> bool {
+/// Whether `word`, in capitals, is said letter by letter, or is a name that is read as it stands.
+/// `as_word`: its place speaks for a word.
+fn is_spelled(word: &str, as_word: bool) -> bool {
     let stem = word.split(['’', '\'']).next().unwrap_or(word);
     let plain = stem.to_lowercase();
     if ACRONYMS.contains(&stem) {
-        return !(among_capitals && AMBIGUOUS.contains(&stem));
+        return !(as_word && AMBIGUOUS.contains(&stem));
     }
     if !stem.is_ascii() {
         return false;
     }
     if !plain.contains(['a', 'e', 'i', 'o', 'u', 'y']) {
-        // `HMM`, `SHH`, `PST`: sounds, not letters.
-        let sound = plain.chars().all(|c| matches!(c, 'h' | 'm' | 's' | 'r' | 'z' | 'p' | 't'))
-            && plain.len() > 2
-            && (plain.contains("hh")
-                || plain.contains("mm")
-                || plain.contains("ss")
-                || plain.contains("rr")
-                || plain.contains("zz")
-                || plain == "psst"
-                || plain == "pst");
-        return !sound && plain.len() > 1 && !matches!(plain.as_str(), "nth" | "tsk");
+        // `HMM`, `SHH`, `BRRR` are sounds, not letters.
+        let doubled = plain.as_bytes().windows(2).any(|pair| pair[0] == pair[1]);
+        return !doubled && !matches!(plain.as_str(), "nth" | "tsk" | "pst");
     }
     let is_contraction = stem.len() < word.len();
-    plain.len() <= 3 && !among_capitals && !is_contraction && !SHORT_WORDS.contains(&format!(" {plain} "))
+    plain.len() <= 3 && !as_word && !is_contraction && !SHORT_WORDS.contains(&format!(" {plain} "))
 }
 
 /// Whether a neighbouring word is in capitals and surely a word: then this is a line in capitals.

@@ -211,7 +211,7 @@ impl Quantity {
             .iter()
             .any(|&mark| view.is_mark(end, mark) && view.digits(end + 1).is_some());
         let before = at.checked_sub(1).and_then(|before| view.mark(before));
-        if chained || matches!(before, Some('–' | '-' | '/' | ':' | '+')) {
+        if chained || matches!(before, Some('–' | '-' | '/' | ':' | '+' | '.')) {
             return None;
         }
         let (from, to) = (first.whole()?, second.whole()?);

@@ -6,6 +6,9 @@ use super::speller::{digits, ordinal, plural, year};
 use super::{English, money, unit};
 use crate::normalise::{Claim, View};
 
+/// No telephone number has more groups of digits.
+const MAX_GROUPS: usize = 6;
+
 /// What is said for the digits at `at`.
 pub(crate) fn claim(english: English, view: &View<'_>, at: usize) -> Option<Claim> {
     let number = Number::at(view, at)?;
@@ -181,7 +184,7 @@ pub(crate) fn claim_phone(view: &View<'_>, at: usize) -> Option<Claim> {
         groups.push(view.digits(end)?);
         end += 1;
     }
-    loop {
+    while groups.len() <= MAX_GROUPS {
         let parted = ['-', '‑'].iter().any(|&mark| view.is_mark(end, mark)) || (plus && view.is_space(end));
         let Some(group) = view.digits(end + 1).filter(|_| parted) else { break };
         groups.push(group);

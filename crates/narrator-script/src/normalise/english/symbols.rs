@@ -1,5 +1,6 @@
-//! Marks that are words: `&`, `%` and `+`, where they stand between words.
+//! Marks that are words: `&`, `%` and `+` where they stand between words, and digits off the line.
 
+use super::speller::{And, cardinal, digits};
 use crate::normalise::{Claim, View};
 
 pub(crate) fn claim(view: &View<'_>, at: usize) -> Option<Claim> {
@@ -10,7 +11,9 @@ pub(crate) fn claim(view: &View<'_>, at: usize) -> Option<Claim> {
     let before = at.checked_sub(1);
     let spaced_before = before.is_none_or(|before| view.is_space(before));
     let spaced_after = at + 1 >= view.lexemes.len() || view.is_space(at + 1);
-    let between_digits = before.is_some_and(|it| view.digits(it).is_some()) && view.digits(at + 1).is_some();
+    let follows_digits = before.is_some_and(|it| view.digits(it).is_some());
+    let between_digits = follows_digits && view.digits(at + 1).is_some();
+    let next_is_small = view.mark(at + 1).and_then(small_digit).is_some();
     let alone = spaced_before && spaced_after;
     let said = match mark {
         '+' if alone || between_digits => "plus",
@@ -29,12 +32,29 @@ pub(crate) fn claim(view: &View<'_>, at: usize) -> Option<Claim> {
         '$' if alone => "dollars",
         '£' => "pounds",
         '€' => "euros",
-        '²' if view.is_wordlike(before) => "squared",
-        '³' if view.is_wordlike(before) => "cubed",
-        '⁰' | '¹' | '²' | '³' | '⁴' | '⁵' | '⁶' | '⁷' | '⁸' | '⁹' => return None,
-        _ => return None,
+        '²' if follows_digits && !next_is_small => "squared",
+        '³' if follows_digits && !next_is_small => "cubed",
+        _ => return small_digits(view, at),
     };
     Some(Claim::new(1, spaced(view, at, said), "symbol"))
+}
+
+/// Digits above or below the line, and in circles: `H₂O`, `10⁶`, `①`.
+fn small_digits(view: &View<'_>, at: usize) -> Option<Claim> {
+    if let Some(circled) = view.mark(at).filter(|mark| ('①'..='⑳').contains(mark)) {
+        let n = u64::from(circled as u32 - '①' as u32 + 1);
+        return Some(Claim::new(1, cardinal(n, And::Left), "small-digits"));
+    }
+    let row: String = (at..).map_while(|it| view.mark(it).and_then(small_digit)).collect();
+    let n: u64 = row.parse().ok()?;
+    let said = if row.len() > 1 && row.starts_with('0') { digits(&row) } else { cardinal(n, And::Left) };
+    Some(Claim::new(row.chars().count(), said, "small-digits"))
+}
+
+fn small_digit(c: char) -> Option<char> {
+    let above = "⁰¹²³⁴⁵⁶⁷⁸⁹".chars().position(|digit| digit == c);
+    let below = "₀₁₂₃₄₅₆₇₈₉".chars().position(|digit| digit == c);
+    above.or(below).and_then(|n| char::from_digit(n as u32, 10))
 }
 
 /// `&c.` and `&`; a sentence keeps its end.

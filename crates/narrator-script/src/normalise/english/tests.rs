@@ -37,6 +37,7 @@ fn cardinals_and_decimals() {
         ("Pi is 3.14, or 3.", "Pi is three point one four, or three."),
         ("It weighs .5 or 0.25 of that.", "It weighs point five or zero point two five of that."),
         ("At −5 and -7 it froze.", "At minus five and minus seven it froze."),
+        ("POSIX.1-2017 it is.", "Posix.one-twenty seventeen it is."),
         ("See 1.2.3 there.", "See one point two point three there."),
         ("Agent 007 and 0.", "Agent zero zero seven and zero."),
         ("A 5-year-old in room 12.", "A five-year-old in room twelve."),
@@ -210,7 +211,7 @@ fn titles_and_abbreviations() {
         ("St. Ives, St Paul’s, Baker St.", "Saint Ives, Saint Paul’s, Baker Street."),
         ("He lived on Baker St. He died.", "He lived on Baker Street. He died."),
         ("Visit St. Ives.", "Visit Saint Ives."),
-        ("No. 5 and Nos. 6, vol. II, p. xii.", "number five and numbers six, volume two, page twelve."),
+        ("No. 5 and Nos. 6, vol. II, p. xii.", "Number five and Numbers six, volume two, page twelve."),
         ("John Lee, Jr., and Tom Lee, Esq.", "John Lee, Junior, and Tom Lee, Esquire."),
         ("Smith & Co. were there.", "Smith and Company were there."),
         ("Fruit, e.g. pears, i.e. food.", "Fruit, for example pears, that is food."),
@@ -278,7 +279,9 @@ fn roman_numerals() {
 #[test]
 fn capitals() {
     check(&[
-        ("IT is a truth.", "IT is a truth."),
+        ("IT is a truth.", "It is a truth."),
+        ("The IT staff, the WHO, in the US.", "The IT staff, the WHO, in the US."),
+        ("HMM, SHH! In AD 79.", "Hmm, Shh! In AD seventy-nine."),
         ("He cried, “NEVER!” and RAN.", "He cried, “Never!” and Ran."),
         ("The BBC, NASA, the USA, DVDs.", "The BBC, NASA, the USA, DVDs."),
         ("DON’T! O’BRIEN!", "Don’t! O’Brien!"),
@@ -293,6 +296,7 @@ fn capitals() {
             ("THE LAST OF THE MOHICANS", "The Last Of The Mohicans"),
             ("WHO WAS IT? THE BUTLER", "Who Was It? The Butler"),
             ("INSIDE NASA AND THE FBI", "Inside NASA And The FBI"),
+            ("LET US GO, MA", "Let Us Go, Ma"),
         ],
     );
 }
@@ -304,6 +308,7 @@ fn symbols_and_marks() {
         ("He is #5, not #hashtag.", "He is number five, not #hashtag."),
         ("See § 5 and §7.", "See section five and section seven."),
         ("2 + 2 = 4.", "two plus two equals four."),
+        ("H₂O, 5² and 10⁶, ① too.", "H two O, five squared and ten six, one too."),
         ("It is _very_ *odd*.", "It is very odd."),
         ("A snake_case name.", "A snake case name."),
         ("Nether\u{AD}field.", "Netherfield."),

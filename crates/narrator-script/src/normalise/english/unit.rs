@@ -65,7 +65,7 @@ pub(crate) fn claim(english: English, view: &View<'_>, at: usize) -> Option<Clai
     percent(view, at, &quantity)
         .or_else(|| degrees(english, view, at, &quantity))
         .or_else(|| feet_and_inches(english, view, at, &quantity))
-        .or_else(|| measure(english, view, at, &quantity))
+        .or_else(|| measure(view, at, &quantity))
 }
 
 fn percent(view: &View<'_>, at: usize, quantity: &Quantity) -> Option<Claim> {
@@ -146,7 +146,7 @@ fn feet_and_inches(english: English, view: &View<'_>, at: usize, quantity: &Quan
     Some(Claim::new(end + 1 + dot - at, spoken, "feet-and-inches"))
 }
 
-fn measure(english: English, view: &View<'_>, at: usize, quantity: &Quantity) -> Option<Claim> {
+fn measure(view: &View<'_>, at: usize, quantity: &Quantity) -> Option<Claim> {
     let mut end = at + quantity.lexemes;
     let spaced = view.is_space(end);
     let hyphen = view.is_mark(end, '-');
@@ -163,8 +163,7 @@ fn measure(english: English, view: &View<'_>, at: usize, quantity: &Quantity) ->
     end += 1;
     match view.mark(end) {
         Some('²') => {
-            let square = if single { "square " } else { "square " };
-            spoken = format!("{}{joint}{square}{}", quantity.words, if single { one } else { many });
+            spoken = format!("{}{joint}square {}", quantity.words, if single { one } else { many });
             end += 1;
         }
         Some('³') => {
@@ -183,13 +182,11 @@ fn measure(english: English, view: &View<'_>, at: usize, quantity: &Quantity) ->
             end += 2;
         }
         // The dot of `lb.` goes; a sentence keeps its end. `5 g.b` is no gram.
-        Some('.') if view.is_wordlike(Some(end + 1)) => return None,
+        Some('.' | '\'' | '’') if view.is_wordlike(Some(end + 1)) => return None,
         Some('.') if !view.ends_sentence(end) => end += 1,
-        Some('\'' | '’') if view.is_wordlike(Some(end + 1)) => return None,
         _ if view.is_wordlike(Some(end)) => return None,
         _ => {}
     }
-    let _ = english;
     Some(Claim::new(end - at, spoken, "unit"))
 }
 

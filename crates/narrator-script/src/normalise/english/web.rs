@@ -6,6 +6,10 @@ use crate::normalise::{Claim, View};
 /// Endings that make a row of words with dots an address.
 const DOMAINS: [&str; 11] = ["com", "org", "net", "edu", "gov", "io", "uk", "de", "info", "dev", "app"];
 
+/// Nobody listens to a longer one, and looking no further keeps a text without spaces from costing more
+/// than its length.
+const MAX_BYTES: usize = 300;
+
 pub(crate) fn claim(view: &View<'_>, at: usize) -> Option<Claim> {
     let before = at.checked_sub(1);
     if view.is_wordlike(before)
@@ -14,7 +18,9 @@ pub(crate) fn claim(view: &View<'_>, at: usize) -> Option<Claim> {
         return None;
     }
     let start = view.lexemes[at].start;
-    let run = view.source.text[start..].split(char::is_whitespace).next()?;
+    let rest = &view.source.text[start..];
+    let window = &rest[..rest.floor_char_boundary(MAX_BYTES)];
+    let run = window.split(char::is_whitespace).next()?;
     let address = run.trim_end_matches(|c: char| !c.is_alphanumeric() && c != '/');
     let said = address_of(address)?;
     let end = start + address.len();
