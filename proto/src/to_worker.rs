@@ -61,7 +61,7 @@ impl Refusal {
 /// Which model to load, and where.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Load {
-    /// The model's folder; its manifest names the engine.
+    /// The model's folder, as an absolute path; its manifest names the engine.
     pub model_dir: String,
     /// `cpu`, `cuda:0` and so on.
     pub device: String,
