@@ -1,5 +1,7 @@
 //! S6: a lost worker comes back after a while; one that only ever dies does not.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use narrator_core::Fault;
@@ -22,9 +24,20 @@ async fn five_restarts_are_allowed_and_a_sixth_parks_the_slot() {
 
 #[tokio::test]
 async fn a_parked_slot_does_not_end_the_night_of_the_others() {
-    // The first two births are of the two slots; the later ones are of whoever has died.
     let script = SimScript { load: vec![(Births::Only(1), Load::Reject)], ..SimScript::default() };
-    let report = Bench::new(30).slots(&["cpu", "cpu"]).script(script).run().await;
+    // The other worker must not be done with the book before the first one has failed.
+    let open = Arc::new(AtomicBool::new(false));
+    let gate = Arc::clone(&open);
+    let bench = Bench::new(30).slots(&["cpu", "cpu"]).script(script).sink(move |_| {
+        while !gate.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    });
+    let running = bench.start();
+    running.saw(|what| matches!(what, What::SlotParked { .. })).await;
+    open.store(true, Ordering::Relaxed);
+    let report = running.end().await;
     report.assert_nothing_lost_or_left();
     assert_eq!(report.done().len(), 30);
     assert_eq!(report.count(|what| matches!(what, What::SlotParked { .. })), 1);

@@ -133,34 +133,40 @@ impl Bench {
         }
     }
 
+    #[must_use]
     pub fn slots(mut self, devices: &[&str]) -> Self {
         self.devices = devices.iter().map(ToString::to_string).collect();
         self
     }
 
+    #[must_use]
     pub fn script(mut self, script: SimScript) -> Self {
         self.script = script;
         self
     }
 
+    #[must_use]
     pub fn settings(mut self, change: impl FnOnce(&mut SupervisionSettings)) -> Self {
         change(&mut self.settings);
         self
     }
 
     /// Replaces a text (from 1).
+    #[must_use]
     pub fn text(mut self, number: usize, text: &str) -> Self {
         text.clone_into(&mut self.texts[number - 1]);
         self
     }
 
     /// What the sink says of each take.
+    #[must_use]
     pub fn sink(mut self, verdict: impl FnMut(&Take) -> Result<(), SinkError> + Send + 'static) -> Self {
         self.sink = Box::new(verdict);
         self
     }
 
     /// Who hears every event when it happens.
+    #[must_use]
     pub fn tell(mut self, listener: impl FnMut(&PoolEvent) + Send + 'static) -> Self {
         self.tell = Some(Box::new(listener));
         self
@@ -338,10 +344,10 @@ impl Running {
     /// Waits for the end of the run.
     pub async fn end(self) -> Report {
         let Self { stage, mut task, script, texts, dir, .. } = self;
-        let outcome = match timeout(GUARD, &mut task).await {
-            Ok(outcome) => outcome.expect("the pool did not panic"),
-            Err(_) => panic!("the run does not end; what came: {:#?}", stage.lock().events),
+        let Ok(outcome) = timeout(GUARD, &mut task).await else {
+            panic!("the run does not end; what came: {:#?}", stage.lock().events)
         };
+        let outcome = outcome.expect("the pool did not panic");
         let scene = std::mem::take(&mut *stage.lock());
         let place = Birthplace::new(dir.path().join("state"));
         Report { outcome, scene, script, texts, place, dir }

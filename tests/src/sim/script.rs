@@ -203,6 +203,7 @@ impl SpeakRule {
         Self { births: Births::All, text: Some(text.to_owned()), nth: None, deed }
     }
 
+    #[must_use]
     pub fn only(self, births: Births) -> Self {
         Self { births, ..self }
     }

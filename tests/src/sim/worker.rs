@@ -382,7 +382,7 @@ impl Sim {
             }
             _ => {}
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
@@ -404,7 +404,7 @@ async fn misgreet(invitation: &Invitation, deadline: Instant, deed: &Hello) -> u
         Hello::Silent | Hello::Twice => std::future::pending().await,
         Hello::Garbage => {
             let _ = connection.send_raw(&[0xff; 64]).await;
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
         Hello::Half => {
             let _ = connection.send_raw(b"Nr\x01").await;
@@ -412,7 +412,7 @@ async fn misgreet(invitation: &Invitation, deadline: Instant, deed: &Hello) -> u
         }
         Hello::Oversized => {
             let _ = connection.send_raw(&oversized()).await;
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
     let _ = connection.send(&FromWorker::Hello(hello)).await;
