@@ -1,7 +1,6 @@
 //! What can be wrong with a book.
 
-use std::error::Error;
-use std::fmt;
+use thiserror::Error;
 
 /// Why a book cannot be read. The list is closed, so that the exit code and the tests can name each.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -23,14 +22,16 @@ pub enum BookErrorKind {
 }
 
 /// A refusal: which file, where in it, what is wrong, and what its owner can do.
-#[derive(Debug)]
+#[derive(Debug, Error)]
+#[error("{file}: {}{what} ({hint})", place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default())]
 pub struct BookError {
     kind: BookErrorKind,
     file: String,
     place: Option<String>,
     what: String,
     hint: &'static str,
-    source: Option<Box<dyn Error + Send + Sync>>,
+    #[source]
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl BookError {
@@ -58,7 +59,7 @@ impl BookError {
         self
     }
 
-    pub(crate) fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub(crate) fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
@@ -70,21 +71,5 @@ impl BookError {
     /// What the owner of the file can do about it; the end of the message too.
     pub fn help(&self) -> &str {
         self.hint
-    }
-}
-
-impl fmt::Display for BookError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.file)?;
-        if let Some(place) = &self.place {
-            write!(f, "{place}: ")?;
-        }
-        write!(f, "{} ({})", self.what, self.hint)
-    }
-}
-
-impl Error for BookError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
     }
 }

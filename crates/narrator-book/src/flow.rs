@@ -25,6 +25,13 @@ struct Word {
     length: usize,
 }
 
+#[derive(Debug)]
+struct Anchor {
+    doc: DocId,
+    id: String,
+    at: usize,
+}
+
 /// A finished flow: what chapters are cut from.
 #[derive(Debug, Default)]
 pub(crate) struct Flow {
@@ -40,6 +47,8 @@ pub(crate) struct Flow {
 #[derive(Debug)]
 pub(crate) struct FlowWriter {
     flow: Flow,
+    /// Places never fall from one to the next.
+    anchors: Vec<Anchor>,
     word: Option<Word>,
     kind: BlockKind,
     /// The next token begins a block.
@@ -52,6 +61,7 @@ impl FlowWriter {
     pub(crate) fn new() -> Self {
         Self {
             flow: Flow::default(),
+            anchors: Vec::new(),
             word: None,
             kind: BlockKind::Paragraph,
             fresh: true,
@@ -133,7 +143,7 @@ impl FlowWriter {
     pub(crate) fn anchor(&mut self, id: &str) {
         let at = self.mark();
         let doc = DocId(self.flow.documents.len().saturating_sub(1) as u16);
-        self.flow.anchors.entry((doc, id.to_owned())).or_insert(at);
+        self.anchors.push(Anchor { doc, id: id.to_owned(), at });
     }
 
     /// Finished tokens from `mark` on.
@@ -153,34 +163,47 @@ impl FlowWriter {
     }
 
     /// Undoes [`FlowWriter::end_word`] at `mark`: the tokens on its two sides are one word after all, and
-    /// the last token stays open for what follows.
-    pub(crate) fn rejoin(&mut self, mark: usize) {
+    /// the last token stays open for what follows. Says whether two tokens became one, so that places
+    /// after `mark` moved down by one.
+    pub(crate) fn rejoin(&mut self, mark: usize) -> bool {
         self.end_word();
-        let tokens = &mut self.flow.tokens;
-        let inside =
-            mark > 0 && mark < tokens.len() && self.flow.blocks.iter().rev().all(|b| b.first != mark);
-        if inside && !tokens[mark].space_before {
-            let (left, right) = (&tokens[mark - 1], &tokens[mark]);
-            let first = right.text.chars().next().unwrap_or(' ');
-            if left.skip == right.skip && !begins_token(&left.text, left.text.chars().count(), first) {
-                let right = tokens.remove(mark);
-                tokens[mark - 1].text.push_str(&right.text);
-                tokens[mark - 1].span.end = right.span.end;
-            }
-        }
+        let joined = self.join_at(mark);
         if !self.space_since_any && !self.fresh {
             self.word = self.flow.tokens.pop().map(|token| {
                 let length = token.text.chars().count();
                 Word { token, length }
             });
         }
+        joined
+    }
+
+    fn join_at(&mut self, mark: usize) -> bool {
+        let tokens = &mut self.flow.tokens;
+        let block_began = self.flow.blocks.last().is_none_or(|block| block.first >= mark);
+        let Some((left, right)) =
+            mark.checked_sub(1).and_then(|left| Some((tokens.get(left)?, tokens.get(mark)?)))
+        else {
+            return false;
+        };
+        let first = right.text.chars().next().unwrap_or(' ');
+        let parted = right.space_before || left.skip != right.skip;
+        if block_began || parted || begins_token(&left.text, left.text.chars().count(), first) {
+            return false;
+        }
+        let right = tokens.remove(mark);
+        tokens[mark - 1].text.push_str(&right.text);
+        tokens[mark - 1].span.end = right.span.end;
+        for anchor in self.anchors.iter_mut().rev().take_while(|anchor| anchor.at > mark) {
+            anchor.at -= 1;
+        }
+        true
     }
 
     pub(crate) fn finish(mut self) -> Flow {
         self.space();
         let last = self.flow.tokens.len();
-        for at in self.flow.anchors.values_mut() {
-            *at = (*at).min(last);
+        for Anchor { doc, id, at } in self.anchors {
+            self.flow.anchors.entry((doc, id)).or_insert(at.min(last));
         }
         self.flow
     }

@@ -1,6 +1,6 @@
 //! Books as manuscripts: EPUB 2 and 3, plain text, Markdown and single-file HTML.
 //!
-//! [`read`] gives the [`Manuscript`](narrator_core::Manuscript) of a file: chapters, blocks, and every word
+//! [`read()`] gives the [`Manuscript`](narrator_core::Manuscript) of a file: chapters, blocks, and every word
 //! of every document in reading order as a token with its place in the source. What is not to be spoken is
 //! there too, under the rule that skips it, so the ledger can account for all of it.
 //!

@@ -116,15 +116,28 @@ impl Page<'_> {
         if let Some(suspicion) = open.suspicion {
             self.flow.end_word();
             let in_link = self.stack.iter().any(|open| open.link);
-            let linked = if in_link { self.flow.mark() - open.mark } else { self.linked - open.linked };
+            let all = self.flow.mark().saturating_sub(open.mark);
+            let linked = if in_link { all } else { self.linked.saturating_sub(open.linked) };
             match rules::verdict(suspicion, self.flow.since(open.mark), linked) {
                 Some(rule) => self.flow.skip_since(open.mark, rule),
-                None if !open.block => self.flow.rejoin(open.mark),
+                None if !open.block => self.rejoin(open.mark),
                 None => {}
             }
         }
         if open.block {
             self.end_block(open.row && open.name != "tr" && !matches!(open.kind, BlockKind::Heading(_)));
+        }
+    }
+
+    /// An innocent suspect parts no word, unless another one that is still open begins where it did.
+    fn rejoin(&mut self, mark: usize) {
+        if self.stack.iter().any(|open| open.suspicion.is_some() && open.mark == mark) {
+            return;
+        }
+        if self.flow.rejoin(mark) {
+            for open in self.stack.iter_mut().filter(|open| open.mark > mark) {
+                open.mark -= 1;
+            }
         }
     }
 
