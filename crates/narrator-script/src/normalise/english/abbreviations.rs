@@ -169,9 +169,13 @@ fn kept_dot(view: &View<'_>, at: usize) -> usize {
     usize::from(goes)
 }
 
-/// Whether a space and a capital follow lexeme `last`.
+/// Whether a name follows lexeme `last`: a space and a capital, or another title and then the name.
 fn is_before_name(view: &View<'_>, last: usize) -> bool {
-    view.word_after(last).is_some_and(|word| word.starts_with(char::is_uppercase))
+    match view.word_after(last) {
+        // `Mr. and Mrs. Bennet`
+        Some("and" | "or") => view.word_after(last + 2).is_some_and(is_capitalised),
+        next => next.is_some_and(is_capitalised),
+    }
 }
 
 fn is_before_number(view: &View<'_>, dot: usize) -> bool {

@@ -206,6 +206,7 @@ fn telephones() {
 fn titles_and_abbreviations() {
     check(&[
         ("Mr. Bennet, Mrs Long, Dr. Lee.", "Mister Bennet, Missus Long, Doctor Lee."),
+        ("Mr. and Mrs. Long, and the Mr. of it.", "Mister and Missus Long, and the Mr. of it."),
         ("MR. BENNET was there.", "Mister Bennet was there."),
         ("Capt. Wentworth and Lieut. Smith.", "Captain Wentworth and Lieutenant Smith."),
         ("St. Ives, St Paul’s, Baker St.", "Saint Ives, Saint Paul’s, Baker Street."),
