@@ -204,7 +204,7 @@ pub enum What {
         quarantined: u64,
         left: u64,
         restarts: u64,
-        late: u64,
+        dropped: u64,
     },
 }
 
@@ -255,5 +255,74 @@ impl What {
             Self::FaultSeen { segment, .. } => *segment,
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One of each, as operators' tools see them. A change here is a change for everybody who reads logs.
+    #[test]
+    fn names_fields_and_levels_are_stable() {
+        let (slot, incarnation, segment) = (SlotId(1), Incarnation(2), SegmentId(3));
+        let (fault, device) = (Fault::Crashed, "cuda:0".to_owned());
+        let text = || "text".to_owned();
+        let all = [
+            What::PoolStarted { slots: 2 },
+            What::WorkerStarting { slot, incarnation, device: device.clone() },
+            What::WorkerSpawned { slot, incarnation, pid: 4 },
+            What::WorkerConnected { slot, incarnation },
+            What::WorkerLoading { slot, incarnation, done: 5, total: 10, stage: "weights".into() },
+            What::WorkerReady { slot, incarnation, rows: 8, sample_rate: 24_000, load_ms: 6 },
+            What::FaultSeen { slot, incarnation, fault, segment: Some(segment), detail: text() },
+            What::FaultSeen { slot, incarnation, fault, segment: None, detail: text() },
+            What::WorkerStopping { slot, incarnation, rung: Rung::Asked },
+            What::WorkerStopping { slot, incarnation, rung: Rung::Killed },
+            What::WorkerExited { slot, incarnation, status: text(), expected: true },
+            What::WorkerRecycled { slot, incarnation, why: text() },
+            What::SlotBackoff { slot, delay_ms: 7, strikes: 1 },
+            What::SlotParked { slot, fault, why: text() },
+            What::SlotWaiting { slot, device: device.clone() },
+            What::DeviceWedged { device, why: text() },
+            What::RowsShrunk { slot, rows: 4 },
+            What::RowsGrown { slot, rows: 5 },
+            What::SegmentDispatched { slot, incarnation, segment, attempt: 1, alone: false },
+            What::SegmentSpoken {
+                slot,
+                incarnation,
+                segment,
+                attempt: 1,
+                audio_ms: 8,
+                compute_ms: 9,
+                wall_ms: 10,
+            },
+            What::SegmentDone { segment, attempt: 1, audio_ms: 8, compute_ms: 9 },
+            What::SegmentRetried { segment, attempt: 1, incarnation, fault, charged: true, alone: false },
+            What::SegmentQuarantined { segment, fault, tries: 3, why: text() },
+            What::AnswerDropped { slot, incarnation, answer: "done" },
+            What::DispatchPaused { fault: Fault::DiskFull, detail: text(), held_bytes: 11 },
+            What::DispatchResumed { waited_ms: 12 },
+            What::ClockGap { absent_ms: 13 },
+            What::Draining { why: text(), running: 2 },
+            What::StoppingNow { why: text() },
+            What::PoolStopped {
+                stopped: "finished",
+                done: 1,
+                quarantined: 0,
+                left: 0,
+                restarts: 0,
+                dropped: 0,
+            },
+        ];
+        let lines: Vec<_> = all
+            .into_iter()
+            .map(|what| {
+                let level = format!("{:?}", what.level()).to_lowercase();
+                let event = PoolEvent { run: "r".into(), elapsed_ms: 0, what };
+                format!("{level:5} {}", serde_json::to_string(&event).expect("json"))
+            })
+            .collect();
+        insta::assert_snapshot!(lines.join("\n"));
     }
 }

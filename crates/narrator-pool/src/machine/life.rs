@@ -1,5 +1,7 @@
 //! The life of a worker: admitted, born, greeted, loaded, lost, buried.
 
+use std::ops::RangeInclusive;
+
 use narrator_core::{Fault, Incarnation, SegmentId};
 use narrator_proto::{LoadProgress, LoadStage};
 
@@ -13,6 +15,11 @@ use crate::rules::blame::{Judgement, Loss};
 
 /// The exit code by which a worker says that its settings cannot work (`EX_CONFIG`).
 const EXIT_CONFIG: i32 = 78;
+
+/// What speech can be sampled at.
+const SAMPLE_RATES: RangeInclusive<u32> = 8_000..=192_000;
+/// More rows than any device that is made holds: a worker that announces more has lost its mind.
+const MOST_ROWS: u32 = 4096;
 
 /// What a worker died of that nobody stopped: by how far it had come, and by its exit code.
 fn cause_of_death(state: State, exit: Option<&Exit>) -> (Fault, String) {
@@ -156,6 +163,11 @@ impl Machine {
             && counter > before
         {
             slot.state = State::Loading { moved: self.now, done: counter };
+            // Every move counts; one in a tenth is worth a line.
+            let tenth = (stage, done.saturating_mul(10).checked_div(total).unwrap_or_default());
+            if slot.told_load.replace(tenth) == Some(tenth) {
+                return;
+            }
             let stage = match stage {
                 LoadStage::Weights => "weights",
                 LoadStage::WarmUp => "warm_up",
@@ -177,7 +189,12 @@ impl Machine {
         let slot = &mut self.slots[index];
         slot.heard = self.now;
         match slot.state {
-            State::Loading { .. } => {}
+            State::Loading { .. }
+                if SAMPLE_RATES.contains(&sample_rate) && (1..=MOST_ROWS).contains(&rows) => {}
+            State::Loading { .. } => {
+                let detail = format!("ready with {rows} rows at {sample_rate} samples a second");
+                return self.on_garbage(incarnation, &detail);
+            }
             State::Stopping { .. } => return,
             _ => {
                 return self.on_garbage(incarnation, "ready out of turn");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use narrator_core::{Fault, Incarnation, SegmentId, SlotId};
+use narrator_proto::LoadStage;
 
 use super::messages::{Exit, Ticket};
 use crate::event::Rung;
@@ -101,6 +102,8 @@ pub(super) struct Slot {
     pub strikes: Strikes,
     pub step_times: StepTimes,
     pub waiting_told: bool,
+    /// The last stage and tenth of loading that was told.
+    pub told_load: Option<(LoadStage, u64)>,
     pub had_worker: bool,
     /// What the last worker ended with, for the sentence at the end of the run.
     pub last_fault: Option<(Fault, String)>,
@@ -131,6 +134,7 @@ impl Slot {
             strikes: Strikes::default(),
             step_times: StepTimes::default(),
             waiting_told: false,
+            told_load: None,
             had_worker: false,
             last_fault: None,
         }
@@ -152,6 +156,7 @@ impl Slot {
         self.then = Then::Strike;
         self.bad_run.clear();
         self.waiting_told = false;
+        self.told_load = None;
     }
 
     /// A process exists, or may.

@@ -132,7 +132,8 @@ impl Machine {
                 self.send_home();
                 self.enter_closing(Stopped::Finished);
             }
-            Phase::Running if self.no_slot_left() && self.desk.store_is_quiet() => {
+            // What a full disk refused still has its chance until the grace is over.
+            Phase::Running if self.no_slot_left() && self.desk.storing.is_empty() => {
                 let (fault, why) = self
                     .slots
                     .iter()
@@ -171,8 +172,8 @@ impl Machine {
         for index in 0..self.slots.len() {
             let slot = &self.slots[index];
             if slot.is_alive() && slot.rows.is_empty() && !matches!(slot.state, State::Stopping { .. }) {
-                // One that is not ready yet does not listen while it loads.
-                let rung = if slot.is_loading() { Rung::Aborted } else { Rung::Asked };
+                // One that is not ready yet has nothing to lose, and nobody wants its core dump.
+                let rung = if slot.is_loading() { Rung::Killed } else { Rung::Asked };
                 self.slots[index].then = Then::Nothing;
                 self.begin_stop(index, rung);
             }
@@ -201,7 +202,7 @@ impl Machine {
             quarantined: counters.quarantined,
             left,
             restarts: counters.restarts,
-            late: counters.dropped,
+            dropped: counters.dropped,
         });
         self.act(Action::Finish(stopped));
     }
