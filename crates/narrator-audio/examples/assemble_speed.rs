@@ -24,32 +24,34 @@ fn main() -> Result<(), Box<dyn Error>> {
     let usage = "assemble_speed HOURS OUT [TAKE.wav …]";
     let hours: f64 = args.next().ok_or(usage)?.parse()?;
     let out = PathBuf::from(args.next().ok_or(usage)?);
-    let mut sources = args.map(|path| read_wav(Path::new(&path))).collect::<Result<Vec<_>, _>>()?;
-    if sources.is_empty() {
-        sources = (0..10).map(|n| (24_000, synthetic_voice(n))).collect();
-    }
+    let sources: Vec<String> = args.collect();
 
     let dir = tempfile::tempdir()?;
-    let mut pieces = Vec::new();
-    let (mut spoken, mut encode_time) = (0.0, Duration::ZERO);
-    while spoken < hours * 3600.0 {
-        let (rate, samples) = &sources[pieces.len() % sources.len()];
-        let take = dir.path().join(format!("{}.flac", pieces.len()));
-        // Each source is encoded and stored once; links stand for the others.
-        if let Some(first) = pieces.len().checked_sub(sources.len()).map(|_| pieces.len() % sources.len()) {
-            std::fs::hard_link(dir.path().join(format!("{first}.flac")), &take)?;
-        } else {
-            let start = Instant::now();
-            let bytes = flac::encode(samples, *rate)?;
-            encode_time += start.elapsed();
-            std::fs::write(&take, bytes)?;
-        }
-        spoken += samples.len() as f64 / f64::from(*rate) + f64::from(PAUSE_MS) / 1000.0;
-        pieces.push(Piece { take, pause_after_ms: PAUSE_MS });
+    let take = |number: usize| dir.path().join(format!("{number}.flac"));
+    let (mut lengths, mut encode_time) = (Vec::new(), Duration::ZERO);
+    for number in 0..sources.len().max(10) {
+        let (rate, samples) = match sources.get(number) {
+            Some(path) => read_wav(Path::new(path))?,
+            None if sources.is_empty() => (24_000, synthetic_voice(number as u32)),
+            None => break,
+        };
+        let start = Instant::now();
+        let bytes = flac::encode(&samples, rate)?;
+        encode_time += start.elapsed();
+        std::fs::write(take(number), bytes)?;
+        lengths.push(samples.len() as f64 / f64::from(rate));
     }
-    let seconds: f64 = sources.iter().map(|(rate, s)| s.len() as f64 / f64::from(*rate)).sum();
-    println!("take encoding      {:8.0} times real time", seconds / encode_time.as_secs_f64());
+    println!(
+        "take encoding      {:8.0} times real time",
+        lengths.iter().sum::<f64>() / encode_time.as_secs_f64()
+    );
 
+    let (mut pieces, mut spoken) = (Vec::new(), 0.0);
+    while spoken < hours * 3600.0 {
+        let number = pieces.len() % lengths.len();
+        spoken += lengths[number];
+        pieces.push(Piece { take: take(number), pause_after_ms: PAUSE_MS });
+    }
     let per_chapter = pieces.len().div_ceil(60).max(1);
     let chapter = |(number, pieces): (usize, &[Piece])| ChapterAudio {
         title: format!("Chapter {}", number + 1),
@@ -87,7 +89,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("in all             {:8.1} s", total.as_secs_f64());
     println!("bytes              {:8}", finished.bytes);
-    println!("gain               {:8.2} dB, encoded {} time(s)", finished.gain_db, finished.encodes);
+    println!(
+        "gain, ceiling      {:8.2} dB, {:.2} dB, encoded {} time(s)",
+        finished.gain_db, finished.ceiling_db, finished.encodes
+    );
     println!("takes              {:?}", finished.takes);
     println!("delivered          {:?}", finished.delivered);
     println!("peak resident set  {}", peak_resident());

@@ -10,7 +10,9 @@ use crate::error::AudioError;
 use crate::ffmpeg::Ffmpeg;
 use crate::folder::{Folder, file_name};
 use crate::format::{Format, Output};
-use crate::levels::{MAX_ENCODES, MAX_REHEARSALS, corrected_levels, first_levels, limits, next_levels};
+use crate::levels::{
+    Levels, MAX_ENCODES, MAX_REHEARSALS, corrected_levels, first_levels, limits, next_levels,
+};
 use crate::part::Part;
 use crate::picture;
 use crate::render::{FileJob, Layout, Report, Shared, encode, measure_programme, rehearse, verify};
@@ -78,7 +80,8 @@ pub fn assemble(
         chapters: layout.chapters,
         takes: layout.takes,
         delivered: master.delivered,
-        gain_db: master.gain_db,
+        gain_db: master.levels.gain_db,
+        ceiling_db: master.levels.ceiling_db,
         encodes: master.encodes,
         cover,
     })
@@ -191,7 +194,7 @@ fn prepare(
 #[derive(Debug)]
 struct Mastered {
     delivered: crate::Measurement,
-    gain_db: f64,
+    levels: Levels,
     encodes: u32,
 }
 
@@ -204,12 +207,15 @@ fn master(
     report: Report<'_>,
 ) -> Result<Mastered, AudioError> {
     let settings = &assembly.settings;
-    let mut levels = first_levels(&layout.takes, settings, shared.format.is_lossy());
+    let mut levels = first_levels(&layout.takes, settings, shared.format);
     if limits(&layout.takes, levels) {
         for _ in 0..MAX_REHEARSALS {
             let rehearsed = rehearse(assembly, layout, levels, report)?;
-            let Some(next) = corrected_levels(&rehearsed, settings, levels) else { break };
+            let (next, again) = corrected_levels(&rehearsed, settings, levels);
             levels = next;
+            if !again {
+                break;
+            }
         }
     }
     let mut encodes = 0;
@@ -229,7 +235,7 @@ fn master(
         );
         match next_levels(&delivered, settings, levels) {
             Some(next) if encodes < MAX_ENCODES => levels = next,
-            _ => return Ok(Mastered { delivered, gain_db: levels.gain_db, encodes }),
+            _ => return Ok(Mastered { delivered, levels, encodes }),
         }
     }
 }

@@ -84,6 +84,8 @@ pub struct Finished {
     pub delivered: Measurement,
     /// Gain between the two, before the limiter.
     pub gain_db: f64,
+    /// True peak that the limiter held before encoding.
+    pub ceiling_db: f64,
     /// Times the book was encoded until the delivered levels were right; nearly always 1.
     pub encodes: u32,
     pub cover: bool,

@@ -2,6 +2,7 @@
 
 use narrator_core::settings::Audio;
 
+use crate::format::Format;
 use crate::loudness::Measurement;
 
 /// Delivered loudness within this of the target is right. EBU R 128 allows half a unit where a programme
@@ -11,22 +12,35 @@ const LOUDNESS_TOLERANCE: f64 = 0.3;
 /// No more gain than this: what needs more is noise, and raising it helps nobody.
 const MAX_GAIN_DB: f64 = 30.0;
 
-/// The limiter stays below the wanted peak by this, for the rounding to 16 bits and for meters that
-/// look closer than four times between the samples.
-const MARGIN_DB: f64 = 0.1;
+/// The limiter stays below the wanted peak by this. Lossless formats need it for the rounding to 16 bits
+/// and for meters that look closer than four times between the samples; lossy ones do not give the wave
+/// back as it was, and these are a little more than what each overshot by on speech at 64 kb/s, limited
+/// by 9 dB: docs/benchmarks.md.
+const fn margin_db(format: Format) -> f64 {
+    match format {
+        Format::Flac | Format::Wav => 0.1,
+        Format::M4b => 1.0,
+        Format::Mp3 => 1.4,
+        Format::Opus => 2.4,
+    }
+}
 
-/// And by this for lossy formats, which do not give the wave back as it was. Measured on speech at
-/// 64 kb/s, limited by 5 dB: docs/benchmarks.md.
-const LOSSY_MARGIN_DB: f64 = 0.6;
+/// Where that was not enough, the ceiling is lowered by what was too much and this: an encoder's
+/// overshoot does not follow the ceiling exactly.
+const ANOTHER_MARGIN_DB: f64 = 0.3;
 
-/// A rehearsal corrects what the limiter takes when it is more than this.
-const REHEARSED_TOLERANCE: f64 = 0.05;
+/// A rehearsal's correction is trusted without another one up to this many decibels: what it misses by
+/// is a small part of it.
+const TRUSTED_CORRECTION_DB: f64 = 0.7;
+
+/// More gain makes the limiter take more: of each decibel given, about this much is lost again.
+const LOST_AGAIN: f64 = 0.15;
 
 /// Rehearsals at most: each brings the loudness nearer by what the one before missed.
 pub(crate) const MAX_REHEARSALS: u32 = 3;
 
-/// Encodes at most this often; after the second the levels are as right as this material allows.
-pub(crate) const MAX_ENCODES: u32 = 3;
+/// Encodes at most this often; by then the levels are as right as this material allows.
+pub(crate) const MAX_ENCODES: u32 = 4;
 
 /// Gain before the limiter, and the limiter's ceiling.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -46,10 +60,9 @@ pub(crate) fn factor(db: f64) -> f32 {
 }
 
 /// Levels for a programme that measures `takes`. Silence is left as it is.
-pub(crate) fn first_levels(takes: &Measurement, settings: &Audio, lossy: bool) -> Levels {
+pub(crate) fn first_levels(takes: &Measurement, settings: &Audio, format: Format) -> Levels {
     let gain_db = takes.loudness_lufs.map_or(0.0, |lufs| rounded(settings.loudness_lufs - lufs));
-    let margin = if lossy { LOSSY_MARGIN_DB } else { MARGIN_DB };
-    Levels { gain_db, ceiling_db: settings.true_peak_db - margin }
+    Levels { gain_db, ceiling_db: settings.true_peak_db - margin_db(format) }
 }
 
 /// Whether these levels can reach the limiter at all.
@@ -57,18 +70,19 @@ pub(crate) fn limits(takes: &Measurement, levels: Levels) -> bool {
     takes.true_peak_db.is_some_and(|peak| peak + levels.gain_db > levels.ceiling_db)
 }
 
-/// Levels after a rehearsal that measured `rehearsed`; none when it was right.
-pub(crate) fn corrected_levels(rehearsed: &Measurement, settings: &Audio, used: Levels) -> Option<Levels> {
-    let missing = settings.loudness_lufs - rehearsed.loudness_lufs?;
-    let next = Levels { gain_db: rounded(used.gain_db + missing), ..used };
-    (missing.abs() > REHEARSED_TOLERANCE && next != used).then_some(next)
+/// Levels after a rehearsal that measured `rehearsed`, and whether to rehearse them too.
+pub(crate) fn corrected_levels(rehearsed: &Measurement, settings: &Audio, used: Levels) -> (Levels, bool) {
+    let Some(lufs) = rehearsed.loudness_lufs else { return (used, false) };
+    let correction = (settings.loudness_lufs - lufs) * (1.0 + LOST_AGAIN);
+    let next = Levels { gain_db: rounded(used.gain_db + correction), ..used };
+    (next, correction.abs() > TRUSTED_CORRECTION_DB && next != used)
 }
 
 /// Levels for another try after one that delivered `delivered`; none when it was right, or as right as
 /// more gain can make it.
 pub(crate) fn next_levels(delivered: &Measurement, settings: &Audio, used: Levels) -> Option<Levels> {
     let over = delivered.true_peak_db.map_or(0.0, |peak| peak - settings.true_peak_db);
-    let ceiling_db = if over > 0.0 { used.ceiling_db - over - MARGIN_DB } else { used.ceiling_db };
+    let ceiling_db = if over > 0.0 { used.ceiling_db - over - ANOTHER_MARGIN_DB } else { used.ceiling_db };
     let missing = delivered.loudness_lufs.map_or(0.0, |lufs| settings.loudness_lufs - lufs);
     let gain_db =
         if missing.abs() > LOUDNESS_TOLERANCE { rounded(used.gain_db + missing) } else { used.gain_db };
@@ -88,10 +102,10 @@ mod tests {
     #[test]
     fn the_gain_is_what_is_missing() {
         let settings = Audio::default();
-        let levels = first_levels(&measured(-23.456_7, -4.0), &settings, false);
+        let levels = first_levels(&measured(-23.456_7, -4.0), &settings, Format::Wav);
         assert_eq!(levels, Levels { gain_db: 5.46, ceiling_db: -3.1 });
-        assert_eq!(first_levels(&Measurement::default(), &settings, true).gain_db, 0.0);
-        assert_eq!(first_levels(&measured(-69.0, -60.0), &settings, true).gain_db, MAX_GAIN_DB);
+        assert_eq!(first_levels(&Measurement::default(), &settings, Format::M4b).gain_db, 0.0);
+        assert_eq!(first_levels(&measured(-69.0, -60.0), &settings, Format::M4b).gain_db, MAX_GAIN_DB);
     }
 
     #[test]
@@ -99,9 +113,10 @@ mod tests {
         let settings = Audio::default();
         let used = Levels { gain_db: 5.0, ceiling_db: -3.6 };
         assert!(limits(&measured(-23.0, -8.0), used) && !limits(&measured(-23.0, -9.0), used));
-        let next = corrected_levels(&measured(-18.3, -3.6), &settings, used);
-        assert_eq!(next, Some(Levels { gain_db: 5.3, ceiling_db: -3.6 }));
-        assert_eq!(corrected_levels(&measured(-18.04, -3.6), &settings, used), None);
+        let corrected = |lufs| corrected_levels(&measured(lufs, -3.6), &settings, used);
+        assert_eq!(corrected(-18.4), (Levels { gain_db: 5.46, ceiling_db: -3.6 }, false));
+        assert_eq!(corrected(-20.0), (Levels { gain_db: 7.3, ceiling_db: -3.6 }, true));
+        assert_eq!(corrected_levels(&Measurement::default(), &settings, used), (used, false));
     }
 
     #[test]
@@ -110,7 +125,7 @@ mod tests {
         let used = Levels { gain_db: 5.0, ceiling_db: -3.6 };
         assert_eq!(next_levels(&measured(-18.2, -3.0), &settings, used), None);
         let next = next_levels(&measured(-18.2, -2.5), &settings, used).unwrap();
-        assert!((next.ceiling_db - -4.2).abs() < 1e-9 && next.gain_db == used.gain_db);
+        assert!((next.ceiling_db - -4.4).abs() < 1e-9 && next.gain_db == used.gain_db);
         let next = next_levels(&measured(-19.0, -3.4), &settings, used).unwrap();
         assert_eq!(next, Levels { gain_db: 6.0, ceiling_db: -3.6 });
         let at_most = Levels { gain_db: MAX_GAIN_DB, ceiling_db: -3.6 };
