@@ -16,8 +16,6 @@ use std::path::Path;
 pub struct DirEntry {
     pub name: String,
     pub is_dir: bool,
-    /// Size of a file; 0 for a folder.
-    pub bytes: u64,
 }
 
 /// A folder tree on some disk.
@@ -120,14 +118,7 @@ impl FileSystem for StdFs {
         for entry in std::fs::read_dir(path)? {
             let entry = entry?;
             let Ok(name) = entry.file_name().into_string() else { continue };
-            let meta = match entry.metadata() {
-                Ok(meta) => meta,
-                // Removed since the folder was read.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
-            };
-            let is_dir = meta.is_dir();
-            entries.push(DirEntry { name, is_dir, bytes: if is_dir { 0 } else { meta.len() } });
+            entries.push(DirEntry { name, is_dir: entry.file_type()?.is_dir() });
         }
         Ok(entries)
     }

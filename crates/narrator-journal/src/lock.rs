@@ -6,6 +6,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::error::{Holder, JournalError, io_error};
 
@@ -14,6 +15,11 @@ pub const LOCK_NAME: &str = "lock";
 
 /// What a lock file of ours can hold at most.
 const MAX_LOCK_BYTES: u64 = 4096;
+
+/// A look by [`JobLock::holder`] holds the lock for microseconds; a run that begins just then looks again
+/// before it says that somebody is at work.
+const LOOKS: u32 = 3;
+const LOOK_PAUSE: Duration = Duration::from_millis(20);
 
 /// Held for as long as it lives.
 #[derive(Debug)]
@@ -28,7 +34,15 @@ impl JobLock {
         let mut options = OpenOptions::new();
         let open = options.read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = open.map_err(io_error("open", &path))?;
-        match file.try_lock() {
+        let mut taken = file.try_lock();
+        for _ in 0..LOOKS {
+            if !matches!(taken, Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            std::thread::sleep(LOOK_PAUSE);
+            taken = file.try_lock();
+        }
+        match taken {
             Ok(()) => {
                 // Nothing depends on it: a disk too full for these bytes must not stop a run.
                 let _ = describe(&mut file);

@@ -376,11 +376,9 @@ impl FileSystem for SimFs {
         self.ask(Op::List, path)?;
         let disk = self.lock();
         let folder = disk.folders.get(path).ok_or(io::ErrorKind::NotFound)?;
-        let entry = |(name, entry): (&String, &Entry)| match entry {
-            Entry::File(node) => {
-                DirEntry { name: name.clone(), is_dir: false, bytes: disk.nodes[*node].visible.len() as u64 }
-            }
-            Entry::Folder => DirEntry { name: name.clone(), is_dir: true, bytes: 0 },
+        let entry = |(name, entry): (&String, &Entry)| DirEntry {
+            name: name.clone(),
+            is_dir: *entry == Entry::Folder,
         };
         Ok(folder.visible.iter().map(entry).collect())
     }
