@@ -5,9 +5,9 @@ use narrator_core::settings::Audio;
 use crate::format::Format;
 use crate::loudness::Measurement;
 
-/// Delivered loudness within this of the target is right. EBU R 128 allows half a unit where a programme
-/// is made in one go.
-const LOUDNESS_TOLERANCE: f64 = 0.3;
+/// Delivered loudness within this of the target is right, the half unit of EBU R 128. The programme is on
+/// target to a few hundredths when it is encoded; encoders take 0.1 (AAC, Opus) to 0.35 (MP3) of it.
+const LOUDNESS_TOLERANCE: f64 = 0.5;
 
 /// No more gain than this: what needs more is noise, and raising it helps nobody.
 const MAX_GAIN_DB: f64 = 30.0;
@@ -123,7 +123,7 @@ mod tests {
     fn another_try_corrects_what_was_off_and_only_that() {
         let settings = Audio::default();
         let used = Levels { gain_db: 5.0, ceiling_db: -3.6 };
-        assert_eq!(next_levels(&measured(-18.2, -3.0), &settings, used), None);
+        assert_eq!(next_levels(&measured(-18.4, -3.0), &settings, used), None);
         let next = next_levels(&measured(-18.2, -2.5), &settings, used).unwrap();
         assert!((next.ceiling_db - -4.4).abs() < 1e-9 && next.gain_db == used.gain_db);
         let next = next_levels(&measured(-19.0, -3.4), &settings, used).unwrap();

@@ -17,13 +17,13 @@ fn finish(assembly: &Assembly, path: &Path) -> Finished {
     assemble(assembly, &output, Some(&ffmpeg()), &mut |_| ControlFlow::Continue(())).unwrap()
 }
 
-/// Delivered as promised: 18 LUFS within a third of a unit, peaks at −3 dB or below, by our meter and by
+/// Delivered as promised: −18 LUFS within half a unit, peaks at −3 dB or below, by our meter and by
 /// the library's.
 fn assert_levels(finished: &Finished, decoded: &[f32], rate: u32) {
     let mut reference = ebur128::EbuR128::new(1, rate, ebur128::Mode::I | ebur128::Mode::TRUE_PEAK).unwrap();
     reference.add_frames_f32(decoded).unwrap();
     let (loudness, peak) = (reference.loudness_global().unwrap(), reference.true_peak(0).unwrap());
-    assert!((loudness + 18.0).abs() < 0.35, "{loudness} LUFS");
+    assert!((loudness + 18.0).abs() <= 0.5, "{loudness} LUFS");
     assert!(20.0 * peak.log10() <= -3.0, "{} dBTP", 20.0 * peak.log10());
     assert!((finished.delivered.loudness_lufs.unwrap() - loudness).abs() < 0.05, "{finished:?}");
     assert!((finished.delivered.true_peak_db.unwrap() - 20.0 * peak.log10()).abs() < 0.05, "{finished:?}");
