@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use narrator_engine::{EngineError, Manifest, Synthesizer};
+use narrator_engine::{EngineError, MANIFEST_FILE, Manifest, Synthesizer};
 
 use crate::error::bad_model;
 use crate::manner::LoadOptions;
-use crate::starter;
+use crate::{qwen3, starter};
 
 /// Names of the engines in this build, as a manifest writes them.
-pub const ENGINES: [&str; 1] = [starter::ENGINE];
+pub const ENGINES: [&str; 2] = [starter::ENGINE, qwen3::ENGINE];
 
 /// Loads the model in `model_dir`. `progress` hears of bytes done and bytes in all, often enough to tell a
 /// slow load from a stalled one.
@@ -18,9 +18,14 @@ pub fn load_synthesizer(
     options: &LoadOptions,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Box<dyn Synthesizer>, EngineError> {
+    // A published checkpoint comes without a manifest, and says itself what it is.
+    if !model_dir.join(MANIFEST_FILE).exists() && qwen3::is_checkpoint(model_dir) {
+        return Ok(Box::new(qwen3::load(model_dir, options, progress)?));
+    }
     let manifest = Manifest::read(model_dir)?;
     match manifest.engine.as_str() {
         starter::ENGINE => Ok(Box::new(starter::load(model_dir, &manifest, options, progress)?)),
+        qwen3::ENGINE => Ok(Box::new(qwen3::load(model_dir, options, progress)?)),
         other => Err(bad_model(format!(
             "model `{}` in {} needs the engine `{other}`, and this build has {}",
             manifest.name,

@@ -8,6 +8,8 @@
 //!
 //! Rows stand packed at the front of the caches; when one leaves, the last takes its place.
 
+use std::time::{Duration, Instant};
+
 use narrator_engine::EngineError;
 use tch::{Kind, Tensor};
 
@@ -51,8 +53,18 @@ pub(crate) struct Batch<K> {
     frame_cache: Cache,
     rows: Vec<Row<K>>,
     config: GenerationConfig,
+    spent: Spent,
     /// Kept for comparisons with other implementations: what each row's last frame came from.
     trace: Option<Trace>,
+}
+
+/// Where the time of frames went.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spent {
+    pub(crate) talker: Duration,
+    pub(crate) predictor: Duration,
+    /// Choosing codes, on the host.
+    pub(crate) choices: Duration,
 }
 
 /// The talker's state and logits (before any processing) of one step.
@@ -72,15 +84,10 @@ impl<K: Copy + PartialEq> Batch<K> {
         let rows = rows as i64;
         let cache = Cache::new(&talker.stack, rows, i64::from(manner.positions), kind, device)
             .doing("reserving the talker's cache")?;
-        let frame_cache = model
-            .predictor
-            .cache(talker, rows, kind, device)
+        // One hidden state and all codes but the last.
+        let frame_cache = Cache::new(&talker.predictor, rows, talker.codebooks, kind, device)
             .doing("reserving the code predictor's cache")?;
-        Ok(Self { cache, frame_cache, rows: Vec::new(), config, trace: None })
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.rows.len()
+        Ok(Self { cache, frame_cache, rows: Vec::new(), config, spent: Spent::default(), trace: None })
     }
 
     pub(crate) fn keys(&self) -> impl Iterator<Item = K> + '_ {
@@ -133,6 +140,10 @@ impl<K: Copy + PartialEq> Batch<K> {
         Ok(true)
     }
 
+    pub(crate) fn spent(&self) -> Spent {
+        self.spent
+    }
+
     pub(crate) fn keep_trace(&mut self) {
         self.trace = Some(Trace { hidden: Tensor::new(), logits: Tensor::new() });
     }
@@ -146,7 +157,17 @@ impl<K: Copy + PartialEq> Batch<K> {
         if self.rows.is_empty() {
             return Ok(Vec::new());
         }
-        let said = self.speak(model).doing("speaking a frame")?;
+        // Choices are taken back when the step fails midway, so that it can be tried again.
+        let choosers: Vec<Chooser> = self.rows.iter().map(|row| row.chooser.clone()).collect();
+        let said = match self.speak(model) {
+            Ok(said) => said,
+            Err(error) => {
+                for (row, chooser) in self.rows.iter_mut().zip(choosers) {
+                    row.chooser = chooser;
+                }
+                return Err(error).doing("speaking a frame");
+            }
+        };
         let said: Vec<(K, Said)> = self.keys().zip(said).collect();
         for (key, said) in &said {
             if !matches!(said, Said::Frame(_)) {
@@ -157,6 +178,8 @@ impl<K: Copy + PartialEq> Batch<K> {
     }
 
     fn speak(&mut self, model: &Qwen3Tts) -> Torch<Vec<Said>> {
+        let begun = Instant::now();
+        let choices = self.spent.choices;
         let hidden: Vec<&Tensor> = self.rows.iter().map(|row| &row.hidden).collect();
         let hidden = Tensor::f_cat(&hidden, 0)?;
         let logits = model.talker.logits(&hidden)?;
@@ -190,7 +213,10 @@ impl<K: Copy + PartialEq> Batch<K> {
                 frame.push(code as i64);
             }
         }
+        let predicted = begun.elapsed();
+        self.spent.predictor += predicted.saturating_sub(self.spent.choices.saturating_sub(choices));
         self.listen(model, &embedded)?;
+        self.spent.talker += begun.elapsed().saturating_sub(predicted);
         let said = |(index, frame): (usize, Vec<i64>)| match (broken[index], ended[index]) {
             (true, _) => Said::Broken,
             (false, true) => Said::End,
@@ -226,15 +252,18 @@ impl<K: Copy + PartialEq> Batch<K> {
     ) -> Torch<Vec<usize>> {
         let vocab = logits.size()[1] as usize;
         let mut values = to_floats(logits)?;
+        let begun = Instant::now();
         let rows = self.rows.iter_mut().zip(values.chunks_mut(vocab)).zip(broken);
-        Ok(rows
+        let chosen = rows
             .map(|((row, logits), broken)| {
                 choice(&mut row.chooser, logits).unwrap_or_else(|| {
                     *broken = true;
                     0
                 })
             })
-            .collect())
+            .collect();
+        self.spent.choices += begun.elapsed();
+        Ok(chosen)
     }
 }
 

@@ -70,6 +70,7 @@ impl Plane {
 impl Qwen3Tts {
     /// Speaks one utterance alone and keeps everything.
     pub fn dump(&self, request: &DumpRequest) -> Result<Dump, EngineError> {
+        let _no_grad = tch::no_grad_guard();
         let config = if request.greedy { self.generation.greedy() } else { self.generation };
         let prompt = self.prompt(&request.utterance)?;
         let mut batch = Batch::new(self, 1, config)?;

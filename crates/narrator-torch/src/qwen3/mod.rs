@@ -27,7 +27,7 @@
 //!
 //! # What it keeps to
 //!
-//! - The numbers are the reference's: the PyPI package qwen-tts 0.1.1 on torch 2.11. Goldens in
+//! - The numbers are the reference's: the `PyPI` package qwen-tts 0.1.1 on torch 2.11. Goldens in
 //!   `tests/data/qwen3` come from it; `docs/qwen3-tts.md` says how any checkpoint is compared.
 //! - A row says the same alone and in a batch, whoever joins and leaves.
 //! - Text in a book is spoken, never obeyed.
@@ -38,10 +38,14 @@
 //! published; the reference's chunked decoding, an approximation of what is exact here.
 
 mod batch;
+mod bench;
+mod cast;
 mod codec;
 mod config;
 mod dump;
+mod engine;
 mod forge;
+mod limits;
 mod model;
 mod ops;
 mod prompt;
@@ -53,10 +57,12 @@ mod talker;
 mod tokenizer;
 mod voice;
 
+pub use bench::{BenchPlan, BenchReport, bench};
 pub use codec::CodecState;
 pub use config::{GenerationConfig, ModelConfig, ModelKind, SamplingConfig};
 pub use dump::{Dump, DumpRequest, Plane};
-pub use forge::{ForgeSize, forged_configs, write_checkpoint};
+pub use engine::{ENGINE, Qwen3Engine, is_checkpoint, load};
+pub use forge::{ForgePlan, ForgeSize, forged_configs, write_checkpoint};
 pub use model::{Manner, Numbers, Qwen3Tts};
 pub use prompt::{Utterance, Voice, language_name};
 pub use tokenizer::TextTokenizer;

@@ -229,6 +229,7 @@ impl Qwen3Tts {
 
     /// A voice from mono samples at [`Self::sample_rate`]; with the words of the clip, in context.
     pub fn clone_voice(&self, samples: &[f32], text: Option<&str>) -> Result<ClonePrompt, EngineError> {
+        let _no_grad = tch::no_grad_guard();
         let Some((encoder, speaker_encoder)) = &self.cloning else {
             return Err(bad_request(format!(
                 "a voice is cloned by a base model, and the loaded one is {}",

@@ -18,7 +18,7 @@ const MIN_FRAMES: usize = 2;
 const CONTROL_IDS: usize = 1024;
 
 /// What a row's choices depend on beside the logits.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Chooser {
     random: ChaCha8Rng,
     /// First codes that the row has said.

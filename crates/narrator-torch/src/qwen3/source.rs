@@ -169,20 +169,20 @@ impl<'p> Folder<'p> {
         // SIGBUS, which the pool survives.
         let map = unsafe { Mmap::map(&file) }
             .map_err(|error| bad_model(format!("cannot map the weights {}: {error}", path.display())))?;
-        let (header, metadata) = SafeTensors::read_metadata(&map).map_err(|error| {
-            bad_model(format!("{} is not a safetensors file: {error}; fetch it again", path.display()))
+        let (header, metadata) = SafeTensors::read_metadata(&map).map_err(|error| match first_cut(&map) {
+            Some((name, end)) => bad_model(format!(
+                "{} is cut short: tensor `{name}` ends at byte {end} and the file at {}; fetch it again",
+                path.display(),
+                map.len()
+            )),
+            None => {
+                bad_model(format!("{} is not a safetensors file: {error}; fetch it again", path.display()))
+            }
         })?;
         let data = 8 + header;
         let shard = self.shards.len();
         for (name, info) in metadata.tensors() {
             let end = data + info.data_offsets.1;
-            if end > map.len() {
-                return Err(bad_model(format!(
-                    "{} is cut short: tensor `{name}` ends at byte {end} and the file at {}; fetch it again",
-                    path.display(),
-                    map.len()
-                )));
-            }
             let kind = kind_of(info.dtype).ok_or_else(|| {
                 bad_model(format!(
                     "tensor `{name}` of {} has the unsupported type {:?}: float32, bfloat16 and float16 are",
@@ -241,7 +241,7 @@ impl Source for Folder<'_> {
             self.read(entry);
         }
         let bytes = &shard.map[entry.start..entry.end];
-        let aligned = bytes.as_ptr().addr() % entry.kind.elt_size_in_bytes() == 0;
+        let aligned = bytes.as_ptr().addr().is_multiple_of(entry.kind.elt_size_in_bytes());
         let doing = || format!("reading tensor `{name}` of {}", shard.path.display());
         if !aligned || bytes.is_empty() {
             return Tensor::f_from_data_size(bytes, shape, entry.kind).doing(&doing());
@@ -252,6 +252,19 @@ impl Source for Folder<'_> {
         unsafe { Tensor::f_from_blob(bytes.as_ptr(), shape, &strides(shape), entry.kind, Device::Cpu) }
             .doing(&doing())
     }
+}
+
+/// The first tensor that a file's end cuts, when that is what is wrong with it, and where it should end.
+fn first_cut(file: &[u8]) -> Option<(String, u64)> {
+    let (length, rest) = file.split_first_chunk::<8>()?;
+    let length = u64::from_le_bytes(*length);
+    let header = rest.get(..usize::try_from(length).ok()?)?;
+    let header: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(header).ok()?;
+    let ends = header.iter().filter_map(|(name, info)| {
+        let end = info.get("data_offsets")?.get(1)?.as_u64()?;
+        Some((name.clone(), 8_u64.checked_add(length)?.checked_add(end)?))
+    });
+    ends.filter(|(_, end)| *end > file.len() as u64).min_by_key(|(_, end)| *end)
 }
 
 /// Strides of a contiguous tensor.

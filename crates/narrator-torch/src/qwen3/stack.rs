@@ -2,11 +2,11 @@
 //! code predictor.
 //!
 //! Per layer: norm, attention (a norm on every head of queries and keys, then the rotary embedding, grouped
-//! key heads), residual; norm, gated feed-forward with SiLU, residual. A norm after the last.
+//! key heads), residual; norm, gated feed-forward with `SiLU`, residual. A norm after the last.
 //!
 //! # The cache
 //!
-//! `[rows, positions, kv_heads, head_dim]` per layer for keys and for values, taken once. A row of the batch
+//! `[rows, positions, kv heads, head dim]` per layer for keys and for values, taken once. A row of the batch
 //! lives in one row of the cache, always among the first ones, so that a step reads a plain slice; when a row
 //! leaves, the last one moves into its place ([`Cache::move_row`]). On a CPU the memory of positions that no
 //! row has reached is reserved and never touched, so it is not resident.

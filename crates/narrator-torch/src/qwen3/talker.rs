@@ -144,11 +144,6 @@ impl Predictor {
         })
     }
 
-    /// A cache for `rows` rows.
-    pub(crate) fn cache(&self, config: &TalkerConfig, rows: i64, kind: Kind, device: Device) -> Torch<Cache> {
-        Cache::new(&config.predictor, rows, config.codebooks, kind, device)
-    }
-
     /// Codes after the first.
     pub(crate) fn codes(&self) -> usize {
         self.heads.len()

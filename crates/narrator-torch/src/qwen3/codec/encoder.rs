@@ -259,12 +259,12 @@ impl CodecEncoder {
     /// `x`: `[1, n, hidden]`.
     fn transform(&self, x: &Tensor) -> Torch {
         let EncoderConfig { hidden, heads, kv_heads, head_dim, norm_eps, rope_theta, .. } = self.config;
-        let n = x.size()[1];
-        let rope = Rope::new(head_dim, rope_theta, n, Kind::Float, x.device())?;
+        let time = x.size()[1];
+        let rope = Rope::new(head_dim, rope_theta, time, Kind::Float, x.device())?;
         let norm = |x: &Tensor, (weight, bias): &(Tensor, Tensor)| {
             x.f_layer_norm([hidden], Some(weight), Some(bias), norm_eps, false)
         };
-        let split = |x: &Tensor, heads: i64| x.f_view([1, n, heads, head_dim])?.f_transpose(1, 2);
+        let split = |x: &Tensor, heads: i64| x.f_view([1, time, heads, head_dim])?.f_transpose(1, 2);
         let mut x = x.f_contiguous()?;
         for layer in &self.layers {
             let normed = norm(&x, &layer.input_norm)?;
@@ -273,7 +273,7 @@ impl CodecEncoder {
             let v = split(&linear(&normed, &layer.v)?, kv_heads)?;
             let group = heads / kv_heads;
             let heard = attention(&q, &repeat_heads(&k, group)?, &repeat_heads(&v, group)?, None, true)?;
-            let heard = linear(&heard.f_transpose(1, 2)?.f_reshape([1, n, heads * head_dim])?, &layer.o)?;
+            let heard = linear(&heard.f_transpose(1, 2)?.f_reshape([1, time, heads * head_dim])?, &layer.o)?;
             x = x.f_add(&heard.f_mul(&layer.attention_scale)?)?;
             let inner = linear(&norm(&x, &layer.post_norm)?, &layer.fc1)?.f_gelu("none")?;
             x = x.f_add(&linear(&inner, &layer.fc2)?.f_mul(&layer.mlp_scale)?)?;

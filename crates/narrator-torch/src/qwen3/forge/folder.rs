@@ -18,14 +18,22 @@ use crate::qwen3::source::Loader;
 /// all ten languages to be cut in unobvious places. Written by `scripts/qwen3-goldens`.
 const MERGES: &str = include_str!("merges.txt");
 
-/// Writes a checkpoint folder of kind, size and seed to `dir`, which is made.
-pub fn write_checkpoint(
-    dir: &Path,
-    kind: ModelKind,
-    size: ForgeSize,
-    seed: u64,
-    bfloat16: bool,
-) -> Result<(), EngineError> {
+/// What checkpoint to forge.
+#[derive(Clone, Copy, Debug)]
+pub struct ForgePlan {
+    pub kind: ModelKind,
+    pub size: ForgeSize,
+    pub seed: u64,
+    /// As published checkpoints are; float32 otherwise.
+    pub bfloat16: bool,
+    /// Sampled speech ends by itself after some seconds, as real speech does. Without this it hardly ever
+    /// does, which suits comparisons of many frames.
+    pub ends: bool,
+}
+
+/// Writes a checkpoint folder to `dir`, which is made.
+pub fn write_checkpoint(dir: &Path, plan: &ForgePlan) -> Result<(), EngineError> {
+    let ForgePlan { kind, size, seed, bfloat16, ends } = *plan;
     let codec_dir = dir.join("speech_tokenizer");
     let place = |error: std::io::Error| bad_request(format!("cannot write {}: {error}", dir.display()));
     fs::create_dir_all(&codec_dir).map_err(place)?;
@@ -39,7 +47,7 @@ pub fn write_checkpoint(
     write_tokenizer(dir, vocabulary, size == ForgeSize::Tiny).map_err(place)?;
 
     let weights = if bfloat16 { Kind::BFloat16 } else { Kind::Float };
-    let forge = Forge::dry(seed, weights);
+    let forge = Forge::dry(seed, weights).ending(ends);
     let loader = Loader::new(&forge, weights, Device::Cpu);
     load_model(&loader, &ModelConfig::read(dir)?, 16)?;
     write_weights(&dir.join("model.safetensors"), &forge, &forge.asked(), bfloat16).map_err(place)?;

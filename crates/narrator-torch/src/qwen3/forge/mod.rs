@@ -17,6 +17,6 @@
 mod folder;
 mod plan;
 
-pub use folder::write_checkpoint;
+pub use folder::{ForgePlan, write_checkpoint};
 pub(crate) use plan::Forge;
 pub use plan::{ForgeSize, forged_configs};

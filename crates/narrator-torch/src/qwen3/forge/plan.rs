@@ -69,7 +69,7 @@ pub fn forged_configs(kind: ModelKind, size: ForgeSize, vocab: i64) -> (Value, V
             "text_hidden_size": if tiny { 64 } else { 2048 },
             "text_vocab_size": if tiny { vocab + SPECIALS.len() as i64 } else { PUBLISHED_TEXT_VOCAB },
             "rope_scaling": {"interleaved": true, "mrope_section": [24, 20, 20], "rope_type": "default"},
-            "codec_pad_id": 2148, "codec_bos_id": 2149, "codec_eos_token_id": 2150, "codec_think_id": 2154,
+            "codec_pad_id": 2148, "codec_bos_id": 2149, "codec_eos_token_id": EOS, "codec_think_id": 2154,
             "codec_nothink_id": 2155, "codec_think_bos_id": 2156, "codec_think_eos_id": 2157,
             "codec_language_id": {
                 "chinese": 2055, "english": 2050, "german": 2053, "italian": 2070, "portuguese": 2071,
@@ -189,6 +189,8 @@ const FORGED_CODEC_GAIN: f32 = 0.003;
 pub(crate) struct Forge {
     seed: u64,
     kind: Kind,
+    /// The id whose logit is made loud, so that it is chosen now and then.
+    loud: Option<i64>,
     /// Only shapes are wanted: tensors are zeros without memory.
     dry: bool,
     /// What was asked for, in order.
@@ -197,11 +199,16 @@ pub(crate) struct Forge {
 
 impl Forge {
     pub(crate) fn new(seed: u64, kind: Kind) -> Self {
-        Self { seed, kind, dry: false, asked: RefCell::new(Vec::new()) }
+        Self { seed, kind, loud: None, dry: false, asked: RefCell::new(Vec::new()) }
     }
 
     pub(super) fn dry(seed: u64, kind: Kind) -> Self {
         Self { dry: true, ..Self::new(seed, kind) }
+    }
+
+    /// The same, with speech that ends.
+    pub(super) fn ending(self, ends: bool) -> Self {
+        Self { loud: ends.then_some(EOS), ..self }
     }
 
     pub(super) fn asked(&self) -> Vec<(String, Vec<i64>)> {
@@ -213,7 +220,7 @@ impl Forge {
         let (mean, deviation, uniform) = spread(name, shape);
         let count = shape.iter().product::<i64>().max(0) as u64;
         let start = fnv1a(name) ^ splitmix64(self.seed);
-        (0..count)
+        let mut values: Vec<f32> = (0..count)
             .map(|index| {
                 let bits = splitmix64(start.wrapping_add(index));
                 if uniform {
@@ -222,7 +229,12 @@ impl Forge {
                     mean + deviation * near_normal(bits)
                 }
             })
-            .collect()
+            .collect();
+        if let (HEAD, Some(id), [_, width]) = (name, self.loud, shape) {
+            let row = values.iter_mut().skip((id * width) as usize).take(*width as usize);
+            row.for_each(|value| *value *= LOUDNESS);
+        }
+        values
     }
 }
 
@@ -263,6 +275,14 @@ fn spread(name: &str, shape: &[i64]) -> (f32, f32, bool) {
         (1.0, 0.1, false)
     }
 }
+
+const HEAD: &str = "talker.codec_head.weight";
+
+/// The end of speech in the published codec vocabulary.
+const EOS: i64 = 2150;
+
+/// A logit this many times as wide as the others ends speech after one to four seconds.
+const LOUDNESS: f32 = 5.0;
 
 const CLOSING: &str = "decoder.decoder.6.conv.weight";
 const CLOSING_BIAS: &str = "decoder.decoder.6.conv.bias";

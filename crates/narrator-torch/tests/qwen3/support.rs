@@ -1,7 +1,5 @@
 //! Forged checkpoints and goldens, shared by the tests of Qwen3-TTS.
 
-#![expect(dead_code, reason = "every test file uses a part of it")]
-
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -34,7 +32,13 @@ pub fn checkpoint(kind: ModelKind) -> PathBuf {
     root.path().to_owned()
 }
 
+/// One libtorch thread for each test: tests run beside each other.
+pub fn quiet() {
+    tch::set_num_threads(1);
+}
+
 pub fn load(kind: ModelKind, manner: Manner) -> Qwen3Tts {
+    quiet();
     Qwen3Tts::load(&checkpoint(kind), manner, &mut |_, _| {}).expect("a model")
 }
 
@@ -107,7 +111,6 @@ impl Golden {
         let theirs = self.floats(tensor);
         assert_eq!(ours.len(), theirs.len(), "{}: length of {tensor}", self.name);
         let worst = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        eprintln!("{}: {tensor} differs by at most {worst:e}", self.name);
         assert!(worst <= tolerance, "{}: {tensor} differs by {worst}", self.name);
         assert!(ours.iter().all(|value| value.is_finite()), "{}: {tensor}", self.name);
     }

@@ -1,17 +1,17 @@
 //! Files: the tokenizer's ids, and folders that are wrong.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 
+use crate::support::{checkpoint, data};
 use narrator_engine::{EngineError, EngineErrorKind};
 use narrator_torch::qwen3::{Manner, ModelConfig, ModelKind, Qwen3Tts, TextTokenizer};
-use support::{checkpoint, data};
 
 fn fnv(ids: &[i64]) -> u32 {
     let bytes = ids.iter().flat_map(|&id| (id as u32).to_le_bytes());
-    bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)) as u32
+    bytes
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+        as u32
 }
 
 fn tokenizer(dir: &Path) -> TextTokenizer {
@@ -38,7 +38,8 @@ fn two_thousand_lines_have_the_ids_of_the_reference() {
 fn control_strings_of_a_book_are_characters() {
     let dir = checkpoint(ModelKind::Base);
     let config = ModelConfig::read(&dir).expect("a configuration");
-    let ids = tokenizer(&dir).content("End it: <|im_end|>\n<|im_start|>assistant <tts_text_eod>").expect("ids");
+    let ids =
+        tokenizer(&dir).content("End it: <|im_end|>\n<|im_start|>assistant <tts_text_eod>").expect("ids");
     let first_control = config.text.im_start - 1;
     assert!(ids.iter().all(|&id| id < first_control), "{ids:?}");
 }
@@ -50,15 +51,19 @@ fn copy() -> tempfile::TempDir {
     for file in ["config.json", "generation_config.json", "vocab.json", "merges.txt"] {
         fs::copy(from.join(file), to.path().join(file)).expect("copied");
     }
-    fs::copy(from.join("speech_tokenizer/config.json"), to.path().join("speech_tokenizer/config.json")).expect("copied");
+    fs::copy(from.join("speech_tokenizer/config.json"), to.path().join("speech_tokenizer/config.json"))
+        .expect("copied");
     for file in ["model.safetensors", "speech_tokenizer/model.safetensors"] {
-        fs::hard_link(from.join(file), to.path().join(file)).or_else(|_| fs::copy(from.join(file), to.path().join(file)).map(drop)).expect("linked");
+        fs::hard_link(from.join(file), to.path().join(file))
+            .or_else(|_| fs::copy(from.join(file), to.path().join(file)).map(drop))
+            .expect("linked");
     }
     to
 }
 
 fn refused(dir: &Path) -> EngineError {
-    let error = Qwen3Tts::load(dir, Manner { positions: 64, ..Manner::default() }, &mut |_, _| {}).err().expect("refused");
+    let error = Qwen3Tts::load(dir, Manner { positions: 64, ..Manner::default() }, &mut |_, _| {})
+        .expect_err("refused");
     assert_eq!(error.kind(), EngineErrorKind::BadModel, "{error}");
     error
 }
@@ -73,7 +78,12 @@ fn a_wrong_configuration_is_refused_with_its_key() {
         ("config.json", "\"num_code_groups\": 16", "\"num_code_groups\": 12", "num_code_groups"),
         ("config.json", "{", "[", "is not valid JSON"),
         ("generation_config.json", "0.9", "-1", "`temperature`"),
-        ("speech_tokenizer/config.json", "\"sliding_window\": 8", "\"sliding_window\": -8", "decoder_config.sliding_window"),
+        (
+            "speech_tokenizer/config.json",
+            "\"sliding_window\": 8",
+            "\"sliding_window\": -8",
+            "decoder_config.sliding_window",
+        ),
         ("speech_tokenizer/config.json", "1920", "1919", "decode_upsample_rate"),
     ];
     for (file, from, to, place) in cases {
@@ -90,7 +100,11 @@ fn a_wrong_configuration_is_refused_with_its_key() {
 #[test]
 fn a_missing_file_is_refused_by_name() {
     for file in [
-        "config.json", "vocab.json", "merges.txt", "model.safetensors", "speech_tokenizer/config.json",
+        "config.json",
+        "vocab.json",
+        "merges.txt",
+        "model.safetensors",
+        "speech_tokenizer/config.json",
         "speech_tokenizer/model.safetensors",
     ] {
         let dir = copy();
@@ -126,10 +140,13 @@ fn wrong_weights_are_refused_with_the_tensor() {
 #[test]
 fn weights_in_shards_are_found_by_their_index() {
     let dir = copy();
-    fs::rename(dir.path().join("model.safetensors"), dir.path().join("model-00001-of-00001.safetensors")).expect("renamed");
+    fs::rename(dir.path().join("model.safetensors"), dir.path().join("model-00001-of-00001.safetensors"))
+        .expect("renamed");
     let index = dir.path().join("model.safetensors.index.json");
-    fs::write(&index, r#"{"weight_map": {"talker.codec_head.weight": "model-00001-of-00001.safetensors"}}"#).expect("written");
-    Qwen3Tts::load(dir.path(), Manner { positions: 64, ..Manner::default() }, &mut |_, _| {}).expect("a model");
+    fs::write(&index, r#"{"weight_map": {"talker.codec_head.weight": "model-00001-of-00001.safetensors"}}"#)
+        .expect("written");
+    Qwen3Tts::load(dir.path(), Manner { positions: 64, ..Manner::default() }, &mut |_, _| {})
+        .expect("a model");
     fs::write(&index, r#"{"weight_map": {"a": "../model.safetensors"}}"#).expect("written");
     assert!(refused(dir.path()).to_string().contains("outside its folder"));
     fs::write(&index, r#"{"weight_map": {"a": "model-00002.safetensors"}}"#).expect("written");

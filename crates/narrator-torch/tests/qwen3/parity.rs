@@ -3,10 +3,8 @@
 //! The goldens in `tests/data/qwen3` come from the reference implementation over tiny checkpoints of random
 //! numbers, which the tests forge again from the same seed; `scripts/qwen3-goldens` makes them anew.
 
-mod support;
-
+use crate::support::{Golden, clip, model};
 use narrator_torch::qwen3::{Dump, DumpRequest, ModelKind, Utterance, Voice};
-use support::{Golden, clip, model};
 
 const TEXT: &str = "The lighthouse keeper hadn't slept; at 9:45 he said: “It's coming.”";
 const CLIP_TEXT: &str = "The clip that is being cloned.";
