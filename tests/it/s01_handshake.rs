@@ -19,7 +19,6 @@ async fn a_worker_of_another_kind_is_refused_once_and_for_all() {
         (Hello::WrongNonce, "another nonce"),
         (Hello::WrongPid, "the child is"),
         (Hello::Garbage, "not the protocol's mark"),
-        (Hello::Half, "inside a frame"),
         (Hello::Oversized, "frame announces 4294967295 bytes"),
     ] {
         // The second one would be good; it is never asked for.
@@ -51,6 +50,13 @@ async fn one_that_connects_and_says_nothing_is_replaced() {
     let report = bench.settings(|settings| settings.connect = Duration::from_secs(2)).run().await;
     report.assert_nothing_lost_or_left();
     assert_eq!((report.done(), report.faults()), (vec![1, 2], vec!["load_stalled"]));
+}
+
+#[tokio::test]
+async fn one_that_dies_in_its_first_word_is_replaced() {
+    let report = Bench::new(2).script(greeting(Births::Only(1), Hello::Half)).run().await;
+    report.assert_nothing_lost_or_left();
+    assert_eq!((report.done(), report.faults()), (vec![1, 2], vec!["load_failed"]));
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ async fn beating_without_a_step_is_a_stall() {
     let report = bench.settings(|settings| settings.stall_floor = Duration::from_secs(1)).run().await;
     report.assert_nothing_lost_or_left();
     assert_eq!((report.done(), report.faults()), (vec![1, 2, 3], vec!["stalled"]));
-    assert!(report.details()[0].starts_with("alive, but no step for 1s"), "{:?}", report.details());
+    assert!(report.details()[0].starts_with("alive, but no step for "), "{:?}", report.details());
 }
 
 #[tokio::test]

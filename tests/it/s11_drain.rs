@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use narrator_pool::{Rung, Stopped, What};
-use narrator_tests::bench::Bench;
+use narrator_tests::bench::{Bench, Report, Running};
 use narrator_tests::sim::{Births, Deed, Load, Manners, SimScript, SpeakRule};
 
 fn slow(text: &str) -> SimScript {
@@ -13,10 +13,17 @@ fn slow(text: &str) -> SimScript {
     }
 }
 
+/// The third segment is in the engine, the fourth in the queue, and the pool knows that the first two are
+/// spoken.
+async fn the_third_runs(running: &Running) {
+    running.recorded("did").await;
+    running.saw(|what| matches!(what, What::SegmentDispatched { segment, .. } if segment.0 == 4)).await;
+}
+
 #[tokio::test]
 async fn a_drain_lets_running_segments_end_and_gives_the_rest_back() {
     let running = Bench::new(50).script(slow("<3>")).start();
-    running.recorded("did").await;
+    the_third_runs(&running).await;
     running.control.drain("SIGINT");
     let report = running.end().await;
     report.assert_nothing_lost_or_left();
@@ -27,7 +34,7 @@ async fn a_drain_lets_running_segments_end_and_gives_the_rest_back() {
     assert_eq!(report.outcome.counters.retried, 0);
 }
 
-fn given_out(report: &narrator_tests::bench::Report) -> usize {
+fn given_out(report: &Report) -> usize {
     let mut all = [report.done(), report.given_back()].concat();
     all.sort_unstable();
     all.dedup();
@@ -39,7 +46,7 @@ async fn a_second_request_stops_now() {
     let forever = Deed::Slow { steps: 100_000, every_ms: 20 };
     let script = SimScript { speak: vec![SpeakRule::on("<3>", forever)], ..SimScript::default() };
     let running = Bench::new(50).script(script).start();
-    running.recorded("did").await;
+    the_third_runs(&running).await;
     running.control.drain("SIGINT");
     running.saw(|what| matches!(what, What::Draining { running: 2, .. })).await;
     running.control.stop_now("SIGINT");
@@ -99,7 +106,7 @@ async fn a_drain_has_a_limit() {
     let script = SimScript { speak: vec![SpeakRule::on("<3>", forever)], ..SimScript::default() };
     let bench = Bench::new(9).script(script);
     let running = bench.settings(|settings| settings.drain_limit = Duration::from_millis(300)).start();
-    running.recorded("did").await;
+    the_third_runs(&running).await;
     running.control.drain("SIGTERM");
     let report = running.end().await;
     report.assert_nothing_lost_or_left();

@@ -14,7 +14,8 @@
 use std::time::Duration;
 
 use narrator_proto::{
-    BUILD_ID, FromWorker, Hello, Message, Nonce, ProtocolVersion, Refusal, ToWorker, Welcome,
+    BUILD_ID, FrameError, FromWorker, Hello, Message, MessageError, Nonce, ProtocolVersion, Refusal,
+    ToWorker, Welcome,
 };
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -149,6 +150,10 @@ async fn hear(
 ) -> Result<(Connection, Hello), HandshakeError> {
     let verdict = match connection.recv_frame().await {
         Ok(None) => return Err(HandshakeError::Gone),
+        // It died in the middle of its first word: that is no other kind of program.
+        Err(IpcError::Message(MessageError::Frame(FrameError::Truncated { .. }))) => {
+            return Err(HandshakeError::Gone);
+        }
         Ok(Some(frame)) => match FromWorker::from_frame(&frame) {
             Ok(FromWorker::Hello(hello)) => judge(&hello, nonce, &terms).map(|()| hello),
             Ok(other) => {

@@ -6,13 +6,17 @@ use std::time::Duration;
 use narrator_core::{Incarnation, SlotId};
 use narrator_ipc::{Connection, HandshakeError, IpcError, Listener, RunDir, Terms, accept_worker};
 use narrator_proto::{FromWorker, RequestId, ToWorker, Welcome};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::sleep;
 
 use crate::machine::{Input, Ticket};
 use crate::spawn::{self, Process, ProcessEvent, Spec};
 
 /// Messages of one worker that may wait for the loop. Beyond it the worker waits in its pipe.
 pub(super) const WAITING: usize = 64;
+
+/// How long what a dead process said before its handshake may take to be read.
+const LAST_WORD: Duration = Duration::from_millis(200);
 
 /// What the loop hears of a worker.
 pub(super) enum Note {
@@ -67,6 +71,8 @@ impl Berth {
         env.extend(listener.invitation().env().map(|(name, value)| (name.into(), value)));
         let (born, birth) = oneshot::channel();
         let facts = self.facts.clone();
+        let gone = Arc::new(Notify::new());
+        let exited = Arc::clone(&gone);
         let born = std::sync::Mutex::new(Some(born));
         let spec = Spec { slot, incarnation, program, args, env };
         spawn::spawn(spec, move |event| match event {
@@ -83,6 +89,7 @@ impl Berth {
                 let _ = facts.send(Note::Input(Input::SpawnFailed { incarnation, detail }));
             }
             ProcessEvent::Exited(exit) => {
+                exited.notify_one();
                 let _ = facts.send(Note::Input(Input::Exited { incarnation, exit }));
             }
         });
@@ -90,7 +97,11 @@ impl Berth {
         let terms =
             Terms { child_pid, within: self.within, allow_build_skew: self.allow_build_skew, welcome };
         let notes = self.notes;
-        match accept_worker(listener, terms).await {
+        let greeted = tokio::select! {
+            greeted = accept_worker(listener, terms) => greeted,
+            () = async { gone.notified().await; sleep(LAST_WORD).await } => Err(HandshakeError::Gone),
+        };
+        match greeted {
             Ok((connection, _hello)) => {
                 tell(&notes, Input::Connected { incarnation }).await;
                 let connection = Arc::new(connection);

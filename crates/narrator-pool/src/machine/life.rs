@@ -244,10 +244,8 @@ impl Machine {
         if slot.state == State::Wedged {
             return self.tell_exit(index);
         }
-        // Before the handshake there is no pipe whose end could be waited for; and of a worker that is
-        // being stopped nothing more is wanted.
-        let bare = matches!(slot.state, State::Spawning { .. } | State::Stopping { .. });
-        if slot.closed || bare {
+        // Of a worker that is being stopped nothing more is wanted.
+        if slot.closed || matches!(slot.state, State::Stopping { .. }) {
             self.died(index);
         }
     }
