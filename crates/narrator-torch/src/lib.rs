@@ -17,5 +17,5 @@ mod registry;
 mod starter;
 mod weights;
 
-pub use manner::{Device, LoadOptions, Precision};
+pub use manner::{Device, LoadOptions, Precision, set_threads};
 pub use registry::{ENGINES, load_synthesizer};

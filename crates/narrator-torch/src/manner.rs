@@ -64,7 +64,7 @@ pub struct LoadOptions {
 
 /// Sets libtorch's thread count for this process. With several worker processes on one machine, threads of
 /// their own make all of them slower, hence one thread unless an engine or a setting says otherwise.
-pub(crate) fn set_threads(threads: u16) {
+pub fn set_threads(threads: u16) {
     tch::set_num_threads(i32::from(threads.max(1)));
 }
 

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use narrator_torch::Device;
+use narrator_torch::qwen3::Numbers;
 
 use crate::exit::Exit;
-use crate::{load, logging, serve, signals, synth};
+use crate::{dump, load, logging, serve, signals, synth};
 
 #[derive(Parser, Debug)]
 #[command(name = "narrator-worker", version, about = "Speaks text with a model, for narratord or on its own")]
@@ -25,6 +26,8 @@ enum Command {
     Synth(SynthArgs),
     /// List the voices of a model
     Voices(ModelArgs),
+    /// Measure the speed of Qwen3-TTS on this machine, on random weights made in memory
+    Bench(BenchArgs),
 }
 
 /// Which model, and how to run it.
@@ -67,6 +70,80 @@ pub struct SynthArgs {
     /// The file to write
     #[arg(long, short, value_name = "FILE", default_value = "speech.wav")]
     pub out: PathBuf,
+    #[command(flatten)]
+    pub parity: ParityArgs,
+}
+
+/// Where a Qwen3-TTS voice comes from.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+#[value(rename_all = "snake_case")]
+pub enum Mode {
+    CustomVoice,
+    VoiceDesign,
+    XVector,
+    Icl,
+}
+
+/// A Qwen3-TTS checkpoint spoken with directly, to compare it with the reference implementation.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Comparing a Qwen3-TTS checkpoint")]
+pub struct ParityArgs {
+    /// Speak with the checkpoint itself, its voice from a name, a description, or a clip
+    #[arg(long)]
+    pub mode: Option<Mode>,
+    /// With custom_voice: who speaks
+    #[arg(long, requires = "mode")]
+    pub speaker: Option<String>,
+    /// With voice_design: the voice; with custom_voice: how to speak
+    #[arg(long, requires = "mode")]
+    pub instruct: Option<String>,
+    /// With x_vector and icl: a mono WAV at the model's rate
+    #[arg(long, value_name = "WAV", requires = "mode")]
+    pub clip: Option<PathBuf>,
+    /// With icl: what the clip says
+    #[arg(long, value_name = "TEXT", requires = "clip")]
+    pub clip_text: Option<String>,
+    /// Always the likeliest code
+    #[arg(long, requires = "mode")]
+    pub greedy: bool,
+    /// Frames at most, of 80 ms
+    #[arg(long, value_name = "N", default_value_t = 250)]
+    pub frames: usize,
+    /// float32, bfloat16 or float16
+    #[arg(long, default_value = "float32")]
+    pub dtype: Numbers,
+    /// Write ids, prompt, hidden states, logits, codes and samples as safetensors
+    #[arg(long, value_name = "FILE", requires = "mode")]
+    pub dump: Option<PathBuf>,
+}
+
+/// What to measure.
+#[derive(Args, Debug)]
+pub struct BenchArgs {
+    /// tiny, 0.6b or 1.7b
+    #[arg(long, default_value = "1.7b")]
+    pub size: String,
+    /// Batch sizes
+    #[arg(long, value_delimiter = ',', default_value = "1,16")]
+    pub rows: Vec<usize>,
+    /// Frames of every row
+    #[arg(long, default_value_t = 24)]
+    pub frames: usize,
+    /// Tokens of every row's prompt
+    #[arg(long, default_value_t = 100)]
+    pub prompt: usize,
+    /// `cpu`, or `cuda:0` and so on
+    #[arg(long, default_value = "cpu")]
+    pub device: Device,
+    /// float32, bfloat16 or float16
+    #[arg(long, default_value = "bfloat16")]
+    pub dtype: Numbers,
+    /// The codec's
+    #[arg(long, default_value = "bfloat16")]
+    pub codec_dtype: Numbers,
+    /// Threads that libtorch uses on a CPU; all cores when absent
+    #[arg(long, value_name = "N")]
+    pub threads: Option<u16>,
 }
 
 /// Reads the command line and does what it says.
@@ -84,6 +161,10 @@ pub fn run() -> ExitCode {
         Command::Voices(args) => {
             logging::for_people();
             told(synth::voices(&args))
+        }
+        Command::Bench(args) => {
+            logging::for_people();
+            told(dump::measure(&args))
         }
     };
     exit.into()

@@ -8,6 +8,7 @@
 //! the orchestrator. It holds no state that anybody would miss.
 
 mod cli;
+mod dump;
 mod exit;
 mod load;
 mod logging;

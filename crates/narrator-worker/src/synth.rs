@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::cli::{ModelArgs, SynthArgs};
 use crate::exit::Exit;
-use crate::{load, wav};
+use crate::{dump, load, wav};
 
 /// The most that is read from standard input: a segment, not a book.
 const MAX_TEXT_BYTES: u64 = 64 * 1024;
@@ -43,6 +43,9 @@ impl SynthError {
 #[expect(clippy::print_stderr, reason = "a command for people")]
 pub fn synth(args: &SynthArgs) -> Result<(), SynthError> {
     let text = text_of(&args.text)?;
+    if let Some(mode) = args.parity.mode {
+        return dump::speak(args, mode, &text);
+    }
     let mut engine = load::for_people(&args.model)?;
     let info = engine.info().clone();
     let voice = args.voice.clone().unwrap_or_else(|| info.default_voice.clone());

@@ -66,6 +66,51 @@ fn header(sample_rate: u32, data_bytes: u32) -> Vec<u8> {
     header
 }
 
+/// Samples of a mono file at `sample_rate`, of 16-bit integers or 32-bit floats.
+pub fn read_mono(path: &Path, sample_rate: u32) -> io::Result<Vec<f32>> {
+    let bytes = fs::read(path)?;
+    let wrong = |what: &str| io::Error::other(what.to_owned());
+    if bytes.get(..4) != Some(b"RIFF") || bytes.get(8..12) != Some(b"WAVE") {
+        return Err(wrong("it is not a WAV file"));
+    }
+    let (mut rest, mut format) = (&bytes[12..], None);
+    while let Some((tag, after)) = rest.split_first_chunk::<4>() {
+        let Some((length, after)) = after.split_first_chunk::<4>() else { break };
+        let length = u32::from_le_bytes(*length) as usize;
+        let body = &after[..length.min(after.len())];
+        match tag {
+            b"fmt " => {
+                let field = |at: usize| body.get(at..at + 2).map(|b| u16::from_le_bytes([b[0], b[1]]));
+                let rate = body.get(4..8).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+                if field(2) != Some(1) {
+                    return Err(wrong("it is not mono"));
+                }
+                if rate != Some(sample_rate) {
+                    return Err(wrong(&format!("its rate is {} Hz", rate.unwrap_or(0))));
+                }
+                format = Some((field(0), field(14)));
+            }
+            b"data" => {
+                return match format {
+                    Some((Some(1), Some(16))) => {
+                        let sample = |b: &[u8]| f32::from(i16::from_le_bytes([b[0], b[1]])) / 32768.0;
+                        Ok(body.chunks_exact(2).map(sample).collect())
+                    }
+                    Some((Some(FORMAT_FLOAT), Some(32))) => {
+                        let sample = |b: &[u8]| f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
+                        Ok(body.chunks_exact(4).map(sample).collect())
+                    }
+                    _ => Err(wrong("its samples are neither 16-bit integers nor 32-bit floats")),
+                };
+            }
+            _ => {}
+        }
+        // Chunks begin at even places.
+        rest = after.get(length + length % 2..).unwrap_or_default();
+    }
+    Err(wrong("it holds no samples"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +127,17 @@ mod tests {
         assert_eq!((&bytes[50..54], u32_at(54), bytes.len()), (&b"data"[..], 12, 58 + 12));
         assert_eq!(bytes[62..66], 0.5_f32.to_le_bytes());
         assert_eq!(fs::read_dir(dir.path()).expect("listed").count(), 1, "no part is left");
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("a.wav");
+        write(&path, 24_000, &[0.0, 0.5, -1.0]).expect("written");
+        assert_eq!(read_mono(&path, 24_000).expect("read"), [0.0, 0.5, -1.0]);
+        assert!(read_mono(&path, 16_000).expect_err("another rate").to_string().contains("24000"));
+        fs::write(&path, b"RIFF").expect("written");
+        assert!(read_mono(&path, 24_000).is_err());
     }
 
     #[test]
