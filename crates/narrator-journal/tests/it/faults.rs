@@ -5,7 +5,7 @@ use std::sync::Arc;
 use narrator_journal::fault::{Call, Injected, Injector, Op};
 use narrator_journal::{ErrorKind, FileSystem};
 
-use crate::jobs::{Promises, check_survivor, job, open, short_run, sim};
+use crate::jobs::{Promises, Step, check_survivor, job, open, short_run, sim};
 
 /// What a run met.
 #[derive(Debug, Default)]
@@ -185,6 +185,20 @@ fn a_sync_that_once_failed_is_never_believed_again() {
         }
         for image in disk.crash_images() {
             check_survivor(&image, &met.promises, &format!("failed sync at call {k}"));
+        }
+        // The next process reads from memory what never reached the disk. It goes on, all syncs succeed,
+        // and then the power fails.
+        let (disk, _) = disk.with_injector();
+        let fs: Arc<dyn FileSystem> = Arc::new(disk.clone());
+        let mut promises = met.promises;
+        let (mut checkpoint, replay, _) = open(&fs, &job(), 2).unwrap();
+        let believed: Vec<u32> = replay.done().map(|done| done.segment.0).collect();
+        let next = Step::Record(vec![8, 9]);
+        next.run(&mut checkpoint).unwrap();
+        // What the second run was told is done, it will not do again: as good as acknowledged.
+        promises.acknowledged.extend([Step::Record(believed), next]);
+        for image in disk.crash_images() {
+            check_survivor(&image, &promises, &format!("failed sync at call {k}, resumed, power cut"));
         }
     }
 }
