@@ -67,7 +67,7 @@ pub fn work(index: usize, text: &str) -> Work {
 }
 
 type Listener = Box<dyn FnMut(&PoolEvent) + Send>;
-type Verdict = Box<dyn FnMut(&Take) -> Result<(), SinkError> + Send>;
+type Verdict = Box<dyn FnMut(&[&Take]) -> Vec<Result<(), SinkError>> + Send>;
 
 /// Where a run leaves its traces.
 #[derive(Debug)]
@@ -128,7 +128,7 @@ impl Bench {
             texts: (1..=segments).map(|n| format!("Segment <{n}> of the book.")).collect(),
             probe: None,
             program: built("narrator-sim-worker"),
-            sink: Box::new(|_| Ok(())),
+            sink: Box::new(|takes| takes.iter().map(|_| Ok(())).collect()),
             tell: None,
         }
     }
@@ -160,7 +160,16 @@ impl Bench {
 
     /// What the sink says of each take.
     #[must_use]
-    pub fn sink(mut self, verdict: impl FnMut(&Take) -> Result<(), SinkError> + Send + 'static) -> Self {
+    pub fn sink(self, mut verdict: impl FnMut(&Take) -> Result<(), SinkError> + Send + 'static) -> Self {
+        self.group_sink(move |takes| takes.iter().map(|take| verdict(take)).collect())
+    }
+
+    /// As [`Self::sink`], of all takes that came together.
+    #[must_use]
+    pub fn group_sink(
+        mut self,
+        verdict: impl FnMut(&[&Take]) -> Vec<Result<(), SinkError>> + Send + 'static,
+    ) -> Self {
         self.sink = Box::new(verdict);
         self
     }
@@ -286,9 +295,10 @@ struct Sink {
 
 impl ResultSink for Sink {
     fn accept(&mut self, takes: &[&Take]) -> Vec<Result<(), SinkError>> {
-        let mut judge =
-            |take: &&Take| (self.verdict)(take).inspect(|()| self.stage.lock().takes.push((*take).clone()));
-        takes.iter().map(&mut judge).collect()
+        let verdicts = (self.verdict)(takes);
+        let accepted = takes.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok());
+        self.stage.lock().takes.extend(accepted.map(|(take, _)| (*take).clone()));
+        verdicts
     }
 
     fn quarantine(&mut self, out: &Quarantined) -> Result<(), SinkError> {
