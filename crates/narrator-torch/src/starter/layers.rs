@@ -96,6 +96,14 @@ impl Int8Linear {
     }
 }
 
+/// `input` with rows of zeros behind it, to one of few lengths. `oneDNN` compiles a kernel for every shape that it
+/// meets, which takes as long as running it, and every sentence has a length of its own.
+fn padded(input: &Tensor) -> Fallible {
+    let rows = input.size().first().copied().unwrap_or(0);
+    let step = if rows <= 256 { 32 } else { 128 };
+    input.f_constant_pad_nd([0, 0, 0, (step - rows % step) % step])
+}
+
 /// The map from real numbers to unsigned bytes that ONNX's `DynamicQuantizeLinear` chooses.
 #[derive(Clone, Copy, PartialEq, Debug)]
 struct Rounding {
@@ -129,7 +137,7 @@ impl Rounding {
             let strides = [size.get(1).copied().unwrap_or(1), 1];
             Tensor::f_from_blob(quantised.data_ptr().cast(), &size, &strides, Kind::Int8, tch::Device::Cpu)?
         };
-        bytes.f_internal_int_mm(weight)
+        padded(&bytes)?.f_internal_int_mm(weight)?.f_narrow(0, 0, input.size()[0])
     }
 
     fn apply(self, input: &Tensor) -> Fallible {
@@ -159,7 +167,7 @@ impl LayerNorm {
     }
 }
 
-/// A convolution over time with "same" padding.
+/// A convolution over time with "same" padding: beyond both ends there are zeros.
 pub(super) struct Conv {
     /// `[out, in / groups, 1, kernel]`: two-dimensional, because only those take channels last.
     weight: Tensor,
@@ -207,8 +215,9 @@ impl Conv {
     }
 
     pub(super) fn forward(&self, input: &Tensor) -> Fallible {
-        let [length, channels] = input.size()[..] else { return input.f_view([0, 0]) };
-        let as_image = input.f_view([1, 1, length, channels])?.f_permute([0, 3, 1, 2])?;
+        let padded = padded(input)?;
+        let [length, channels] = padded.size()[..] else { return input.f_view([0, 0]) };
+        let as_image = padded.f_view([1, 1, length, channels])?.f_permute([0, 3, 1, 2])?;
         let output = as_image.f_conv2d(
             &self.weight,
             Some(&self.bias),
@@ -218,7 +227,7 @@ impl Conv {
             self.groups,
         )?;
         // A view, as long as `oneDNN` answers in the layout it was asked in.
-        output.f_permute([0, 2, 3, 1])?.f_reshape([length, -1])
+        output.f_permute([0, 2, 3, 1])?.f_reshape([length, -1])?.f_narrow(0, 0, input.size()[0])
     }
 }
 
