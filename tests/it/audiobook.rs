@@ -80,7 +80,9 @@ fn a_finished_job_has_nothing_left_to_do() {
     std::fs::remove_file(desk.path("book.wav")).unwrap();
     let spoken = desk.events("book.narration").len();
     desk.run(&["run", sample().to_str().unwrap(), "-o", "book.wav"]).expect(0);
-    assert!(desk.events("book.narration")[spoken..].iter().all(|event| event["event"] != "segment_dispatched"));
+    assert!(
+        desk.events("book.narration")[spoken..].iter().all(|event| event["event"] != "segment_dispatched")
+    );
     assert_eq!(first, std::fs::read(desk.path("book.wav")).unwrap());
 }
 
@@ -99,13 +101,14 @@ fn a_changed_lexicon_renders_just_the_segments_it_changes() {
         segments.iter().filter_map(|segment| segment["key"].as_str().map(str::to_string)).collect()
     };
     let old = keys(&desk);
-    std::fs::write(desk.path("words.toml"), "[words]\nharbour = \"har burr\"\n").unwrap();
+    std::fs::write(desk.path("words.toml"), "[words]\nmuseum = \"mew zee um\"\n").unwrap();
     let book = sample();
     desk.run(&["run", book.to_str().unwrap(), "-o", "book.wav", "--lexicon", "words.toml"]).expect(0);
     let new = keys(&desk);
     let changed = new.iter().filter(|key| !old.contains(key)).count();
     assert!(changed > 0 && changed < new.len() / 2, "{changed} of {}", new.len());
-    let done = desk.events("book.narration")[before..].iter().filter(|e| e["event"] == "segment_done").count();
+    let done =
+        desk.events("book.narration")[before..].iter().filter(|e| e["event"] == "segment_done").count();
     assert_eq!(done, changed);
 }
 
@@ -119,7 +122,7 @@ fn every_output_format_is_written_and_can_be_read() {
     let mut files: Vec<_> =
         ["book.mp3", "book.opus", "book.flac", "book.m4b"].iter().map(|name| desk.path(name)).collect();
     let chapters = std::fs::read_dir(desk.path("chapters")).unwrap().map(|entry| entry.unwrap().path());
-    files.extend(chapters);
+    files.extend(chapters.filter(|path| path.extension().is_some_and(|ending| ending == "mp3")));
     assert!(files.len() >= 8, "{files:?}");
     for file in files {
         let decoded = Command::new(&ffmpeg)

@@ -1,5 +1,8 @@
 //! One file per promise.
 
+mod audiobook;
+mod bad_input;
+mod resume;
 mod s01_handshake;
 mod s02_ready;
 mod s03_hang;
@@ -15,3 +18,4 @@ mod s13_disk_full;
 mod s14_clock;
 mod s15_exactly_once;
 mod s16_events;
+mod shape;

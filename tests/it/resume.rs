@@ -17,7 +17,11 @@ fn count(events: &[Value], name: &str) -> usize {
 }
 
 fn segments(events: &[Value], name: &str) -> BTreeSet<u64> {
-    events.iter().filter(|event| event["event"] == name).filter_map(|event| event["segment"].as_u64()).collect()
+    events
+        .iter()
+        .filter(|event| event["event"] == name)
+        .filter_map(|event| event["segment"].as_u64())
+        .collect()
 }
 
 #[test]

@@ -11,7 +11,7 @@ fn root() -> PathBuf {
 /// Normal and build dependencies of every package of the lock file, by name.
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--offline"])
+        .args(["metadata", "--format-version", "1", "--locked"])
         .current_dir(root())
         .output()
         .expect("cargo runs");
@@ -63,7 +63,10 @@ fn narratord_never_reaches_libtorch() {
 fn dependencies_point_one_way() {
     let all = dependencies();
     let ours = |name: &str| -> BTreeSet<String> {
-        reached(&all, name).into_iter().filter(|need| need.starts_with("narrator") || need == "torch-shim").collect()
+        reached(&all, name)
+            .into_iter()
+            .filter(|need| need.starts_with("narrator") || need == "torch-shim")
+            .collect()
     };
     let set = |names: &[&str]| -> BTreeSet<String> { names.iter().map(ToString::to_string).collect() };
     assert_eq!(ours("narrator-core"), set(&[]));

@@ -4,4 +4,5 @@
 
 pub mod bench;
 pub mod processes;
+pub mod program;
 pub mod sim;

@@ -110,8 +110,7 @@ impl Ran {
         String::from_utf8_lossy(&self.0.stderr).into_owned()
     }
 
-    /// Fails with everything that was said unless it ended with `code`.
-    #[must_use]
+    /// Fails, with everything that was said, unless it ended with `code`.
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(self.code(), code, "stdout:\n{}\nstderr:\n{}", self.stdout(), self.stderr());
         self

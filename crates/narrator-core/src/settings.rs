@@ -76,7 +76,8 @@ pub struct Workers {
     pub count: Option<u16>,
     /// `cpu` or `cuda:0` and so on; several give a worker each.
     pub devices: Vec<String>,
-    /// Threads that each worker's libtorch uses on a CPU.
+    /// Threads that each worker's libtorch uses on a CPU; absent: the engine's own choice. Another number
+    /// may change the last bits of a sample, never the words.
     pub threads: Option<u16>,
     /// A worker whose resident memory passes this is recycled between segments.
     pub max_resident_bytes: Option<u64>,

@@ -18,6 +18,7 @@ mod output;
 mod planning;
 mod progress;
 mod run;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -38,7 +39,7 @@ pub fn run_command_line() -> ExitCode {
             return exit.into();
         }
     };
-    match dispatch(cli.command) {
+    match dispatch(cli.command, &trace::Route::install()) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             output::note(failure.for_people());
@@ -47,9 +48,9 @@ pub fn run_command_line() -> ExitCode {
     }
 }
 
-fn dispatch(command: Command) -> Result<Exit, Failure> {
+fn dispatch(command: Command, traces: &trace::Route) -> Result<Exit, Failure> {
     match command {
-        Command::Run(args) => run::run(&args),
+        Command::Run(args) => run::run(&args, traces),
         Command::Plan(args) => commands::plan::plan(&args),
         Command::Status(args) => commands::status::status(&args),
         Command::Logs(args) => commands::logs::logs(&args),

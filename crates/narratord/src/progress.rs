@@ -113,6 +113,11 @@ impl Tally {
 }
 
 impl Snapshot {
+    /// [`Self::line`], behind the chapter that is being spoken.
+    pub fn line_in_chapter(&self) -> String {
+        if self.chapter.is_empty() { self.line() } else { format!("{}: {}", self.chapter, self.line()) }
+    }
+
     /// One line for people.
     pub fn line(&self) -> String {
         let mut line = format!(
@@ -175,7 +180,7 @@ impl Display {
             bar.set_message(now.line());
         } else if self.last_line.is_none_or(|at| at.elapsed() >= PLAIN_EVERY) {
             self.last_line = Some(Instant::now());
-            output::note(format_args!("{}: {}", now.chapter, now.line()));
+            output::note(now.line_in_chapter());
         }
     }
 

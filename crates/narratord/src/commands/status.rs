@@ -201,7 +201,7 @@ fn print(status: &Status) {
         output::data(format_args!("  faults       {} recorded for pending segments", status.faults));
     }
     if let Some(progress) = &status.progress {
-        output::data(format_args!("  now          {}: {}", progress.chapter, progress.line()));
+        output::data(format_args!("  now          {}", progress.line_in_chapter()));
     }
     if let Some(holder) = &status.held_by {
         output::data(format_args!("  held by      {holder}"));

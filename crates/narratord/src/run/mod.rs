@@ -37,6 +37,7 @@ use crate::job::{JobDir, JobFacts, JobFile, changed_settings, write_whole};
 use crate::models::{self, Model};
 use crate::planning::{self, Planned};
 use crate::progress::{Display, Tally};
+use crate::trace::Route;
 use crate::{config, output};
 
 use finish::Finishing;
@@ -61,25 +62,31 @@ struct Prepared {
     job: JobDir,
 }
 
-pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
+pub fn run(args: &RunArgs, traces: &Route) -> Result<Exit, Failure> {
     let work = prepare(args)?;
     std::fs::create_dir_all(&work.job.root).map_err(|error| Failure::io("make", &work.job.root, error))?;
     let _lock = JobLock::acquire(&work.job.root)?;
     let catalog = Catalog::of_user();
     let entry = enter(&catalog, &work)?;
     let (log, writer) = events::open(&work.job.logs());
+    traces.to(Some(log.clone()));
     let signals = signals::Signals::default();
     let result = narrate(args, &work, &log, &signals);
     let (exit, failure) = match &result {
         Ok(exit) => (*exit, None),
         Err(failure) => (failure.exit, Some(failure.for_people())),
     };
-    let level = if failure.is_some() { Level::Error } else { Level::Info };
+    let level = match exit {
+        Exit::Done => Level::Info,
+        Exit::Stopped | Exit::Quarantined => Level::Warn,
+        _ => Level::Error,
+    };
     log.emit(
         level,
         "run_finished",
         &json!({ "exit": exit.code(), "meaning": exit.meaning(), "failure": failure }),
     );
+    traces.to(None);
     drop(log);
     drop(writer);
     let ending = if exit == Exit::Stopped && signals.by_person() {

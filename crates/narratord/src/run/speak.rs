@@ -92,8 +92,6 @@ fn configuration(work: &Prepared, run: RunId, pending: usize) -> Result<PoolConf
     let workers = &work.settings.workers;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let slots = slots(&workers.devices, workers.count, cores, pending);
-    let on_cpu = slots.iter().filter(|device| *device == "cpu").count().max(1);
-    let threads = workers.threads.unwrap_or((cores / on_cpu).max(1) as u16);
     let run_dir = RunDir::open(None).map_err(|error| Failure::of(Exit::Missing, &error))?;
     let probe: Option<Arc<dyn DeviceProbe>> =
         if slots.iter().any(|device| device != "cpu") { Some(Arc::new(NvidiaSmi)) } else { None };
@@ -106,7 +104,7 @@ fn configuration(work: &Prepared, run: RunId, pending: usize) -> Result<PoolConf
         devices: slots,
         model_dir: std::path::absolute(&work.model.dir).unwrap_or_else(|_| work.model.dir.clone()),
         precision: Precision::default(),
-        threads: Some(threads),
+        threads: workers.threads,
         max_rows: None,
         allow_build_skew: false,
         settings: SupervisionSettings {
