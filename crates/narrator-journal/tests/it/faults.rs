@@ -5,7 +5,7 @@ use std::sync::Arc;
 use narrator_journal::fault::{Call, Injected, Injector, Op};
 use narrator_journal::{ErrorKind, FileSystem};
 
-use crate::jobs::{Promises, Step, check_survivor, job, open, short_run, sim};
+use crate::jobs::{Promises, Step, check_survivor, fault, job, open, quarantine, short_run, sim};
 
 /// What a run met.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ fn run(injector: &Injector) -> (narrator_journal::fault::SimFs, Met) {
                     // A poisoned log stays so, whatever the disk does by now.
                     if !full {
                         assert!(checkpoint.append(&[]).is_err());
-                        assert!(checkpoint.append(&[crate::jobs::quarantine(1)]).is_err());
+                        assert!(checkpoint.append(&[quarantine(1)]).is_err());
                     }
                     break 'run;
                 }
@@ -201,4 +201,26 @@ fn a_sync_that_once_failed_is_never_believed_again() {
             check_survivor(&image, &promises, &format!("failed sync at call {k}, resumed, power cut"));
         }
     }
+}
+
+#[test]
+fn a_batch_that_met_a_full_disk_leaves_no_trace() {
+    let injector = Injector::none();
+    let fs: Arc<dyn FileSystem> = Arc::new(sim(injector.clone()));
+    let (mut checkpoint, ..) = open(&fs, &job(), 1).unwrap();
+    // The first append makes room; it is the batch itself that shall fail.
+    checkpoint.append(&[fault(4, 1)]).unwrap();
+    let start = injector.calls();
+    injector.set(move |call| match call.number - start {
+        0 => Some(Injected::Short),
+        1 => Some(Injected::Full),
+        _ => None,
+    });
+    let batch = [quarantine(1), quarantine(2), quarantine(3)];
+    assert_eq!(checkpoint.append(&batch).unwrap_err().kind(), ErrorKind::DiskFull);
+    checkpoint.append(&[fault(4, 2)]).unwrap();
+    drop(checkpoint);
+    let (_, replay, warnings) = open(&fs, &job(), 2).unwrap();
+    assert_eq!(warnings, []);
+    assert_eq!((replay.quarantined().count(), replay.records()), (0, 4));
 }
