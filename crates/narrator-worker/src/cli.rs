@@ -91,16 +91,16 @@ pub struct ParityArgs {
     /// Speak with the checkpoint itself, its voice from a name, a description, or a clip
     #[arg(long)]
     pub mode: Option<Mode>,
-    /// With custom_voice: who speaks
+    /// With `custom_voice`: who speaks
     #[arg(long, requires = "mode")]
     pub speaker: Option<String>,
-    /// With voice_design: the voice; with custom_voice: how to speak
+    /// With `voice_design`: the voice; with `custom_voice`: how to speak
     #[arg(long, requires = "mode")]
     pub instruct: Option<String>,
-    /// With x_vector and icl: a mono WAV at the model's rate
+    /// With `x_vector` and `icl`: a mono WAV at the model's rate
     #[arg(long, value_name = "WAV", requires = "mode")]
     pub clip: Option<PathBuf>,
-    /// With icl: what the clip says
+    /// With `icl`: what the clip says
     #[arg(long, value_name = "TEXT", requires = "clip")]
     pub clip_text: Option<String>,
     /// Always the likeliest code

@@ -1,7 +1,7 @@
 //! One utterance of a Qwen3-TTS checkpoint with everything that it was made from, for comparisons with
 //! other implementations (`scripts/parity`), and the speed of forged ones.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use narrator_engine::{EngineError, EngineErrorKind};
 use narrator_torch::qwen3::{
@@ -88,7 +88,7 @@ fn bad(message: &str) -> EngineError {
 }
 
 /// A clip must be at the model's rate already: resamplers differ, and a comparison must not.
-fn read_clip(path: &PathBuf, sample_rate: u32) -> Result<Vec<f32>, SynthError> {
+fn read_clip(path: &Path, sample_rate: u32) -> Result<Vec<f32>, SynthError> {
     wav::read_mono(path, sample_rate).map_err(|error| {
         bad(&format!("cannot use the clip {}: {error}; give a mono WAV at {sample_rate} Hz", path.display()))
             .into()
