@@ -3,8 +3,8 @@
 //! The goldens in `tests/data/qwen3` come from the reference implementation over tiny checkpoints of random
 //! numbers, which the tests forge again from the same seed; `scripts/qwen3-goldens` makes them anew.
 
-use crate::support::{Golden, clip, model};
-use narrator_torch::qwen3::{Dump, DumpRequest, ModelKind, Utterance, Voice};
+use crate::support::{Golden, clip, load, model};
+use narrator_torch::qwen3::{Dump, DumpRequest, Manner, ModelKind, Numbers, Utterance, Voice};
 
 const TEXT: &str = "The lighthouse keeper hadn't slept; at 9:45 he said: “It's coming.”";
 const CLIP_TEXT: &str = "The clip that is being cloned.";
@@ -79,4 +79,25 @@ fn a_dialect_and_an_instruction_are_told_as_the_reference_tells_them() {
 fn an_open_language_is_told_as_the_reference_tells_it() {
     let voice = Voice::Designed { instruct: "Laut." };
     compare("auto", &speak(ModelKind::VoiceDesign, "Grüß Gott, Ärger!", "auto", voice, 3));
+}
+
+/// Codes may part at near ties, so only what comes of equal input is compared: the prompt, and the first
+/// frame's state.
+#[test]
+fn half_precisions_stay_close() {
+    for numbers in [Numbers::BFloat16, Numbers::Float16] {
+        let manner = Manner { numbers, codec: numbers, positions: 512, ..Manner::default() };
+        let model = load(ModelKind::CustomVoice, manner);
+        let voice = Voice::Named { speaker: "Ryan", instruct: None };
+        let utterance = Utterance { text: TEXT, language: "English", voice };
+        let request = DumpRequest { utterance, greedy: true, seed: 0, frames: 2, clip: None };
+        let dump = model.dump(&request).expect("an utterance");
+        let golden = Golden::read("custom_voice");
+        let cosine = golden.cosine("prompt_embeds", &dump.prompt_embeds.values);
+        assert!(cosine > 0.9999, "{numbers:?}: prompt {cosine}");
+        let first = dump.talker_hidden.rows().next().expect("a frame");
+        let cosine = golden.cosine_of_first("talker_hidden", first);
+        assert!(cosine > 0.999, "{numbers:?}: state {cosine}");
+        assert!(dump.wav.iter().all(|sample| sample.is_finite() && sample.abs() <= 1.0));
+    }
 }

@@ -117,8 +117,17 @@ impl Golden {
 
     pub fn cosine(&self, tensor: &str, ours: &[f32]) -> f64 {
         let theirs = self.floats(tensor);
-        let dot =
-            |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
-        dot(ours, &theirs) / (dot(ours, ours) * dot(&theirs, &theirs)).sqrt()
+        assert_eq!(ours.len(), theirs.len(), "{}: length of {tensor}", self.name);
+        cosine(ours, &theirs)
     }
+
+    /// Of the golden's first row alone.
+    pub fn cosine_of_first(&self, tensor: &str, ours: &[f32]) -> f64 {
+        cosine(ours, &self.floats(tensor)[..ours.len()])
+    }
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
