@@ -89,7 +89,8 @@ impl Int8Linear {
                 let products = rounding.product(input, weight)?.f_to_kind(Kind::Float)?;
                 let offset = Tensor::f_from_slice(&[rounding.scale * (128.0 - rounding.zero_point)])?;
                 let bias = self.bias.f_addcmul(shift, &offset)?;
-                bias.f_addcmul(&products, &Tensor::f_from_slice(&[rounding.scale * scale])?)?
+                // Into the products themselves: another buffer of this size would push them out of the cache.
+                bias.f_addcmul_out(&products, &products, &Tensor::f_from_slice(&[rounding.scale * scale])?)?
             }
         };
         if output.size()[1] == self.outputs { Ok(output) } else { output.f_narrow(1, 0, self.outputs) }
@@ -100,7 +101,7 @@ impl Int8Linear {
 /// meets, which takes as long as running it, and every sentence has a length of its own.
 fn padded(input: &Tensor) -> Fallible {
     let rows = input.size().first().copied().unwrap_or(0);
-    let step = if rows <= 256 { 32 } else { 128 };
+    let step = if rows <= 256 { 32 } else { 64 };
     input.f_constant_pad_nd([0, 0, 0, (step - rows % step) % step])
 }
 

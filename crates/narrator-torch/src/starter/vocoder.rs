@@ -25,13 +25,13 @@ pub(super) const BINS: i64 = POINTS / 2 + 1;
 const OVERLAP: i64 = POINTS / HOP;
 
 /// A pitch at or below this (hertz) means that the vocal cords are silent.
-const UNVOICED: f64 = 40.0;
+const UNVOICED: f32 = 40.0;
 /// Harmonics above this (hertz) are left out of the pulses.
-const HIGHEST_HARMONIC: f64 = 11_000.0;
+const HIGHEST_HARMONIC: f32 = 11_000.0;
 /// Log magnitudes are cut here, so that a stray one cannot overflow.
 const HIGHEST_LOG: f64 = 7.0;
 /// Below this the closed form of the pulses is replaced by its limit.
-const NEAR_POLE: f64 = 2e-3;
+const NEAR_POLE: f32 = 2e-3;
 
 pub(super) struct Vocoder {
     window: Tensor,
@@ -128,22 +128,42 @@ impl Vocoder {
 
 /// A pulse train that follows the pitch (hertz, one number a hop): every harmonic below
 /// [`HIGHEST_HARMONIC`] at unit height, which sums up to `sin((H + 1/2) t) / (2 sin(t / 2)) - 1/2`.
+///
+/// Samples in a row depend on each other through the phase, so this is a loop; libtorch takes the sines.
 fn pulses(pitch: &Tensor) -> Fallible {
     let frames = pitch.size()[0];
-    let pitch = pitch
-        .f_view([1, 1, frames])?
-        .f_upsample_linear1d([frames * HOP], false, None)?
-        .f_view([frames * HOP])?;
-    let voiced = pitch.f_gt(UNVOICED)?;
-    let pitch = pitch.f_clamp_min(UNVOICED)?;
-    let turns = pitch.f_cumsum(0, Kind::Double)?.f_div_scalar_(f64::from(SAMPLE_RATE))?.f_frac()?;
-    let phase = turns.f_mul_scalar(std::f64::consts::TAU)?.f_to_kind(Kind::Float)?;
-    let harmonics = pitch.f_reciprocal()?.f_mul_scalar_(HIGHEST_HARMONIC)?.f_floor_()?.f_add_scalar_(0.5)?;
-    let below = phase.f_mul_scalar(0.5)?.f_sin_()?.f_mul_scalar_(2.0)?;
-    let limit = below.f_abs()?.f_le(NEAR_POLE)?;
-    let above = phase.f_mul(&harmonics)?.f_sin_()?;
-    let sum = above.f_div(&below)?.f_where_self(&limit.f_logical_not()?, &harmonics)?.f_sub_scalar(0.5)?;
-    sum.f_mul(&voiced)
+    let pitch = pitch.f_view([1, 1, frames])?.f_upsample_linear1d([frames * HOP], false, None)?;
+    let pitch = Vec::<f32>::try_from(&pitch.f_view([frames * HOP])?)?;
+
+    let mut halves = Vec::with_capacity(pitch.len());
+    let mut aboves = Vec::with_capacity(pitch.len());
+    let mut turns = 0.0f64;
+    for &hertz in &pitch {
+        let hertz = hertz.max(UNVOICED);
+        turns += f64::from(hertz) / f64::from(SAMPLE_RATE);
+        // The pitch is far below the sample rate, so one turn at most is completed.
+        if turns >= 1.0 {
+            turns -= 1.0;
+        }
+        let phase = (turns * std::f64::consts::TAU) as f32;
+        halves.push(phase * 0.5);
+        aboves.push(harmonics(hertz) * phase);
+    }
+    let sines = |angles: &[f32]| Vec::<f32>::try_from(&Tensor::f_from_slice(angles)?.f_sin_()?);
+    let (below, mut above) = (sines(&halves)?, sines(&aboves)?);
+    for ((above, below), &hertz) in above.iter_mut().zip(below).zip(&pitch) {
+        *above = match (hertz > UNVOICED, 2.0 * below) {
+            (false, _) => 0.0,
+            (true, below) if below.abs() <= NEAR_POLE => harmonics(hertz) - 0.5,
+            (true, below) => *above / below - 0.5,
+        };
+    }
+    Tensor::f_from_slice(&above)
+}
+
+/// How many harmonics of `hertz` fit, and a half.
+fn harmonics(hertz: f32) -> f32 {
+    (HIGHEST_HARMONIC / hertz).floor() + 0.5
 }
 
 #[cfg(test)]
