@@ -14,7 +14,7 @@ const DILATIONS: [i64; 6] = [1, 2, 4, 8, 1, 2];
 const HERTZ: f64 = 100.0;
 
 /// Durations are counted in steps of 25 ms; pitch and spectra come in frames of half a step.
-pub(super) const FRAMES_PER_STEP: i64 = 2;
+const FRAMES_PER_STEP: i64 = 2;
 
 pub(super) struct Prosody {
     text: TextEncoder,
@@ -44,9 +44,14 @@ impl Timing {
         self.steps.len() as i64 * FRAMES_PER_STEP
     }
 
-    /// Indices of the phoneme of each step.
-    pub(super) fn steps(&self) -> Fallible {
-        Tensor::f_from_slice(&self.steps)
+    /// The phoneme that sounds in each frame.
+    pub(super) fn phonemes_of_frames(&self) -> Vec<i64> {
+        self.steps.iter().flat_map(|&phoneme| [phoneme; FRAMES_PER_STEP as usize]).collect()
+    }
+
+    #[cfg(test)]
+    pub(super) fn for_tests(steps: &[i64]) -> Self {
+        Self { text: Tensor::new(), steps: steps.to_vec() }
     }
 }
 
@@ -82,7 +87,9 @@ impl Prosody {
     }
 
     pub(super) fn melody(&self, timing: &Timing) -> Fallible<Melody> {
-        let mut hidden = self.blocks_in.forward(&timing.text.f_index_select(0, &timing.steps()?)?)?;
+        // One frame wide, so it does not mind being applied before phonemes are stretched to their steps.
+        let phonemes = self.blocks_in.forward(&timing.text)?;
+        let mut hidden = phonemes.f_index_select(0, &Tensor::f_from_slice(&timing.steps)?)?;
         for block in &self.blocks {
             hidden = block.forward(&hidden)?;
         }

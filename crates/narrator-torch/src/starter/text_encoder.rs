@@ -89,9 +89,9 @@ impl TransformerLayer {
 pub(super) fn attend(qkv: &Tensor, heads: i64) -> Fallible {
     let [length, width] = qkv.size()[..] else { return qkv.f_view([0, 0]) };
     let channels = width / 3;
-    let part = qkv.f_view([length, 3, heads, channels / heads])?.f_permute([1, 2, 0, 3])?.f_contiguous()?;
+    let part = qkv.f_view([1, length, 3, heads, channels / heads])?.f_permute([2, 0, 3, 1, 4])?;
     let (query, key, value) = (part.f_select(0, 0)?, part.f_select(0, 1)?, part.f_select(0, 2)?);
-    let scale = ((channels / heads) as f64).sqrt();
-    let weights = query.f_matmul(&key.f_transpose(1, 2)?)?.f_div_scalar_(scale)?.f_softmax(-1, None)?;
-    weights.f_matmul(&value)?.f_permute([1, 0, 2])?.f_reshape([length, channels])
+    Tensor::f_scaled_dot_product_attention(&query, &key, &value, None::<&Tensor>, 0.0, false, None, false)?
+        .f_permute([0, 2, 1, 3])?
+        .f_reshape([length, channels])
 }

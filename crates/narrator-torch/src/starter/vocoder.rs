@@ -141,13 +141,11 @@ fn pulses(pitch: &Tensor) -> Fallible {
     for &hertz in &pitch {
         let hertz = hertz.max(UNVOICED);
         turns += f64::from(hertz) / f64::from(SAMPLE_RATE);
-        // The pitch is far below the sample rate, so one turn at most is completed.
-        if turns >= 1.0 {
-            turns -= 1.0;
-        }
-        let phase = (turns * std::f64::consts::TAU) as f32;
-        halves.push(phase * 0.5);
-        aboves.push(harmonics(hertz) * phase);
+        turns -= whole(turns);
+        // Angles are brought back into one turn: libtorch takes long over the sine of a large one.
+        let above = turns * f64::from(harmonics(hertz));
+        halves.push((turns * std::f64::consts::PI) as f32);
+        aboves.push(((above - whole(above)) * std::f64::consts::TAU) as f32);
     }
     let sines = |angles: &[f32]| Vec::<f32>::try_from(&Tensor::f_from_slice(angles)?.f_sin_()?);
     let (below, mut above) = (sines(&halves)?, sines(&aboves)?);
@@ -163,7 +161,12 @@ fn pulses(pitch: &Tensor) -> Fallible {
 
 /// How many harmonics of `hertz` fit, and a half.
 fn harmonics(hertz: f32) -> f32 {
-    (HIGHEST_HARMONIC / hertz).floor() + 0.5
+    (HIGHEST_HARMONIC / hertz) as i32 as f32 + 0.5
+}
+
+/// The whole turns of a small positive angle. (Rounding by `trunc` is a call on processors of the baseline.)
+fn whole(turns: f64) -> f64 {
+    f64::from(turns as i32)
 }
 
 #[cfg(test)]
