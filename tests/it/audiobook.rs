@@ -9,8 +9,7 @@ use serde_json::Value;
 /// Runs the sample through `narratord run` and gives the desk back.
 fn narrated(output: &str) -> Desk {
     let desk = Desk::new();
-    let book = sample();
-    desk.run(&["run", book.to_str().unwrap(), "-o", output, "--workers", "2"]).expect(0);
+    desk.narrate(output);
     desk
 }
 

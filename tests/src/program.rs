@@ -19,6 +19,11 @@ pub fn sample() -> PathBuf {
     books.find(|path| path.extension().is_some_and(|ending| ending == "epub")).expect("the sample is packed")
 }
 
+/// A path of the tests as an argument.
+pub fn path_text(path: &Path) -> &str {
+    path.to_str().expect("the tests' paths are UTF-8")
+}
+
 /// A program of this workspace, from the folder where this test was built.
 pub fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("this test is a program");
@@ -65,6 +70,16 @@ impl Desk {
         command
     }
 
+    /// Narrates `sample` into `output`; fails unless all of it is done.
+    pub fn narrate(&self, output: &str) -> Ran {
+        self.run(&["run", path_text(&sample()), "-o", output]).expect(0)
+    }
+
+    /// A file of this desk, whole.
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).expect("the file is there")
+    }
+
     /// Runs `narratord` to its end.
     pub fn run(&self, arguments: &[&str]) -> Ran {
         Ran(self.narratord(arguments).output().expect("narratord starts"))
@@ -73,8 +88,12 @@ impl Desk {
     /// Starts `narratord` and leaves it running.
     pub fn start(&self, arguments: &[&str]) -> Running {
         let mut command = self.narratord(arguments);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        Running { child: Some(command.spawn().expect("narratord starts")) }
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the program under test, killed when it goes out of scope"
+        )]
+        let spawned = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        Running { child: Some(spawned.expect("narratord starts")) }
     }
 
     /// The events of a job, as far as they are written.
@@ -87,7 +106,7 @@ impl Desk {
     pub fn wait_for(&self, job: &str, what: &str, enough: impl Fn(&[Value]) -> bool) {
         let start = Instant::now();
         while !enough(&self.events(job)) {
-            assert!(start.elapsed() < Duration::from_secs(120), "{what} never came: {:#?}", self.events(job));
+            assert!(start.elapsed() < Duration::from_mins(2), "{what} never came: {:#?}", self.events(job));
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -111,6 +130,7 @@ impl Ran {
     }
 
     /// Fails, with everything that was said, unless it ended with `code`.
+    #[expect(clippy::return_self_not_must_use, reason = "most callers want the check alone")]
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(self.code(), code, "stdout:\n{}\nstderr:\n{}", self.stdout(), self.stderr());
         self

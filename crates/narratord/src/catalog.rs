@@ -188,7 +188,7 @@ mod tests {
         let entry = Entry { ending: Ending::GivenUp { why: "x".into() }, ..entry() };
         catalog.put(&entry).unwrap();
         assert_eq!(catalog.get(&entry.folder), Some(entry.clone()));
-        assert_eq!(catalog.all(), [entry.clone()]);
+        assert_eq!(catalog.all(), [entry]);
     }
 
     #[test]

@@ -19,8 +19,17 @@ fn said(arguments: &[&str]) -> String {
 #[test]
 fn the_help_of_every_command() {
     let commands = [
-        "run", "plan", "status", "logs", "checkpoint", "voices", "models", "jobs", "supervise",
-        "install-service", "doctor",
+        "run",
+        "plan",
+        "status",
+        "logs",
+        "checkpoint",
+        "voices",
+        "models",
+        "jobs",
+        "supervise",
+        "install-service",
+        "doctor",
     ];
     insta::assert_snapshot!("narratord", said(&["--help"]));
     for command in commands {

@@ -6,7 +6,6 @@ use std::process::{Command, Stdio};
 use serde::Serialize;
 
 use crate::cli::DoctorArgs;
-use crate::error::Failure;
 use crate::exit::Exit;
 use crate::home::{self, Home};
 use crate::{models, output};
@@ -29,7 +28,7 @@ struct Finding {
     advice: Option<String>,
 }
 
-pub fn doctor(args: &DoctorArgs) -> Result<Exit, Failure> {
+pub fn doctor(args: &DoctorArgs) -> Exit {
     let home = Home::find();
     let mut findings = vec![machine(), disk(), worker(), ffmpeg(&home)];
     findings.extend(speakers(&home));
@@ -49,7 +48,7 @@ pub fn doctor(args: &DoctorArgs) -> Result<Exit, Failure> {
             }
         }
     }
-    Ok(if missing { Exit::Missing } else { Exit::Done })
+    if missing { Exit::Missing } else { Exit::Done }
 }
 
 fn ok(what: &'static str, found: String) -> Finding {

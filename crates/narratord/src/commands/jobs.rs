@@ -4,7 +4,6 @@ use serde::Serialize;
 
 use crate::catalog::{Catalog, Ending, Entry};
 use crate::cli::ListArgs;
-use crate::error::Failure;
 use crate::exit::Exit;
 use crate::job::JobDir;
 use crate::output;
@@ -16,12 +15,12 @@ struct Row {
     state: &'static str,
 }
 
-pub fn jobs(args: &ListArgs) -> Result<Exit, Failure> {
+pub fn jobs(args: &ListArgs) -> Exit {
     let row = |entry: Entry| Row { state: state(&entry), entry };
     let rows: Vec<Row> = Catalog::of_user().all().into_iter().map(row).collect();
     if args.json {
         output::json(&rows);
-        return Ok(Exit::Done);
+        return Exit::Done;
     }
     if rows.is_empty() {
         output::note("No job yet: `narratord run BOOK` starts one.");
@@ -32,7 +31,7 @@ pub fn jobs(args: &ListArgs) -> Result<Exit, Failure> {
             output::data(format_args!("{:<12} {why}: look at `narratord logs`, then run it again", ""));
         }
     }
-    Ok(Exit::Done)
+    Exit::Done
 }
 
 /// One word for how the job stands.

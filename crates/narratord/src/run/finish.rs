@@ -51,7 +51,7 @@ pub fn missing(script: &Script, replay: &Replay) -> Vec<Missing> {
             segment: segment.id,
             chapter: chapter_of(segment.chapter).to_string(),
             text: segment.text.clone(),
-            reason: reason(replay.standing(&segment.key))?.to_string(),
+            reason: reason(replay.standing(&segment.key))?,
         })
     });
     segments.collect()
@@ -198,16 +198,18 @@ impl From<narrator_audio::AudioError> for Failure {
     fn from(error: narrator_audio::AudioError) -> Self {
         use narrator_audio::{AudioError, AudioErrorKind as Kind};
         let exit = match (&error, error.kind()) {
-            (AudioError::Disk { source, .. }, _) if source.kind() == std::io::ErrorKind::NotFound => {
-                Exit::Missing
+            (AudioError::Disk { source, .. }, Kind::Disk)
+                if source.kind() != std::io::ErrorKind::NotFound =>
+            {
+                Exit::Disk
             }
-            (_, Kind::Take) => Exit::Stopped,
+            (_, Kind::MissingProgram | Kind::Disk) => Exit::Missing,
+            // A take that is lost is spoken again by the next run.
+            (_, Kind::Take | Kind::Cancelled) => Exit::Stopped,
             (_, Kind::Empty) => Exit::BadInput,
             (_, Kind::Settings) => Exit::BadSettings,
             (_, Kind::Output) => Exit::Usage,
-            (_, Kind::MissingProgram) => Exit::Missing,
-            (_, Kind::Encoder | Kind::Disk) => Exit::Disk,
-            (_, Kind::Cancelled) => Exit::Stopped,
+            (_, Kind::Encoder) => Exit::Disk,
         };
         Self::of(exit, &error)
     }

@@ -54,7 +54,7 @@ impl ResultSink for Sink {
         let reason = format!("{}: {} ({} tries)", out.fault, out.why, out.tries);
         let (segment, key) = (out.segment, out.key);
         let record = Record::SegmentQuarantined(SegmentQuarantined { segment, key, reason });
-        self.0.append(record).map_err(|error| unkept(&error))
+        self.0.append(&record).map_err(|error| unkept(&error))
     }
 }
 
@@ -132,16 +132,16 @@ impl Keeper {
     pub fn fault(&self, segment: SegmentId, fault: Fault, incarnation: Incarnation, attempt: u32) {
         let key = self.key(segment);
         let record = Record::SegmentFault(SegmentFault { segment, key, fault, incarnation, attempt });
-        if let Err(error) = self.append(record) {
+        if let Err(error) = self.append(&record) {
             self.log.emit(Level::Warn, "journal_warning", &json!({ "detail": error.to_string() }));
         }
     }
 
-    fn append(&self, record: Record) -> Result<(), JournalError> {
+    fn append(&self, record: &Record) -> Result<(), JournalError> {
         let mut kept = self.kept();
         if let Some(checkpoint) = &mut kept.checkpoint {
-            checkpoint.append(std::slice::from_ref(&record))?;
-            kept.replay.apply(&record);
+            checkpoint.append(std::slice::from_ref(record))?;
+            kept.replay.apply(record);
         }
         Ok(())
     }

@@ -186,7 +186,7 @@ fn narrate(
     write_job(work, args)?;
     let mut tally = Tally::new(script.segments.len() as u32, characters(script.segments.iter()));
     let pending = keeper.tally_up(&mut tally);
-    announce(work, before.as_ref(), &tally, pending.len(), &display, log, run);
+    announce(work, before.as_ref(), pending.len(), &display, log, run);
     check_space(work, &pending)?;
 
     let keeper = Arc::new(keeper);
@@ -262,7 +262,6 @@ fn characters<'a>(segments: impl Iterator<Item = &'a narrator_core::Segment>) ->
 fn announce(
     work: &Prepared,
     before: Option<&JobFile>,
-    tally: &Tally,
     pending: usize,
     display: &Display,
     log: &EventLog,
@@ -307,8 +306,7 @@ fn announce(
         planned.speech.voice
     ));
     if resumed > 0 && pending > 0 {
-        let _ = tally;
-        display.say(format_args!("{} segments are done already; {} to speak.", resumed, pending));
+        display.say(format_args!("{resumed} segments are done already; {pending} to speak."));
     }
     let primary = |tag: &str| tag.split(['-', '_']).next().unwrap_or_default().to_lowercase();
     if let Ok(voice) = work.model.voice(Some(&planned.speech.voice))
@@ -324,7 +322,7 @@ fn announce(
 fn check_space(work: &Prepared, pending: &[narrator_core::SegmentId]) -> Result<(), Failure> {
     let script = &work.planned.plan.script;
     let seconds = |segments: &mut dyn Iterator<Item = &narrator_core::Segment>| {
-        segments.map(|segment| crate::commands::plan::estimated_seconds(segment)).sum::<f64>()
+        segments.map(crate::commands::plan::estimated_seconds).sum::<f64>()
     };
     let to_speak = seconds(&mut pending.iter().filter_map(|id| script.segment(*id)));
     let whole = seconds(&mut script.segments.iter());
