@@ -30,6 +30,11 @@ use crate::qwen3::source::Loader;
 /// Clusters that were hardly used in training keep a defined centre, as in the reference.
 const MIN_USAGE: f64 = 1e-5;
 
+/// Rows that a CPU decodes together. A row's widest tensors are 4 MB a chunk: those of more rows leave the
+/// caches between one pass and the next (measured with 1.7B in bfloat16 on two cores, 16 rows: see
+/// docs/benchmarks.md). A GPU wants all of them at once.
+const ROWS_TOGETHER_CPU: usize = 2;
+
 /// One half of the split quantiser.
 #[derive(Debug)]
 struct Codebooks {
@@ -261,12 +266,37 @@ impl CodecDecoder {
     }
 
     /// The next frames of every row: `codes` is `[rows, n, codebooks]`, int64, `states` as many as rows. Gives
-    /// `[rows, n · samples_per_frame]` in float32 and leaves the states after these frames.
+    /// `[rows, n · samples_per_frame]` in float32 and leaves the states after these frames; when it fails, no
+    /// state has changed.
     pub(crate) fn decode(&self, codes: &Tensor, states: &mut [&mut CodecState]) -> Torch {
-        let frames: Vec<i64> = states.iter().map(|state| state.frames).collect();
-        let joined: Vec<&CodecState> = states.iter().map(|state| &**state).collect();
-        let mut carry = Carry::join(&joined)?;
+        let together = match self.device {
+            Device::Cpu => ROWS_TOGETHER_CPU,
+            _ => states.len().max(1),
+        };
+        let mut samples = Vec::new();
+        let mut after = Vec::with_capacity(states.len());
+        for (index, slice) in states.chunks(together).enumerate() {
+            let joined: Vec<&CodecState> = slice.iter().map(|state| &**state).collect();
+            let codes = codes.f_narrow(0, (index * together) as i64, joined.len() as i64)?;
+            let (pcm, parts) = self.decode_together(&codes, &joined)?;
+            samples.push(pcm);
+            after.extend(parts);
+        }
         let time = codes.size()[1];
+        for (state, parts) in states.iter_mut().zip(after) {
+            state.parts = parts;
+            state.frames += time;
+        }
+        match samples.as_slice() {
+            [one] => Ok(one.shallow_clone()),
+            several => Tensor::f_cat(several, 0),
+        }
+    }
+
+    /// Samples of the rows, and their states' parts afterwards.
+    fn decode_together(&self, codes: &Tensor, states: &[&CodecState]) -> Torch<(Tensor, Vec<Vec<Tensor>>)> {
+        let frames: Vec<i64> = states.iter().map(|state| state.frames).collect();
+        let mut carry = Carry::join(states)?;
         let codes = codes.f_to_device(self.device)?.f_unbind(2)?;
         if codes.len() as i64 != self.codebooks {
             return Err(tch::TchError::Shape(format!(
@@ -286,10 +316,7 @@ impl CodecDecoder {
             x = block.forward(&x, &mut carry)?;
         }
         x = self.closing.forward(&self.act.forward(&x)?, &mut carry)?;
-        for (state, parts) in states.iter_mut().zip(carry.split(frames.len())?) {
-            state.parts = parts;
-            state.frames += time;
-        }
-        x.f_squeeze_dim(1)?.f_clamp(-1.0, 1.0)?.f_to_kind(Kind::Float)
+        let samples = x.f_squeeze_dim(1)?.f_clamp(-1.0, 1.0)?.f_to_kind(Kind::Float)?;
+        Ok((samples, carry.split(frames.len())?))
     }
 }
