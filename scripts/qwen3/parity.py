@@ -4,7 +4,8 @@
 In float32: prompt rows, hidden states, logits and samples within 1e-4, codes equal, reference codes at least
 99 % equal, the speaker's cosine at least 0.99999. In bfloat16 the two add in other orders, so free-running
 codes may part after the first near-tie: hidden states and logits are compared over the frames before that,
-by a cosine of at least 0.999, and nothing after it counts.
+by a cosine of at least 0.999, and nothing after it counts. The reference then runs its codec in bfloat16
+too and narrator-worker in float32, so of samples a cosine of 0.98 is asked.
 """
 import argparse
 import gc
@@ -63,7 +64,8 @@ def compare(ours, theirs, bfloat16):
             line(name, f"shapes {list(a.shape)} and {list(b.shape)}", False)
             continue
         worst, alike = (a - b).abs().max().item(), cosine(a, b)
-        good = alike >= 0.999 if bfloat16 else (alike >= 0.99999 if name == "speaker" else worst <= 1e-4)
+        least = 0.98 if name == "wav" else 0.999
+        good = alike >= least if bfloat16 else (alike >= 0.99999 if name == "speaker" else worst <= 1e-4)
         line(name, f"largest difference {worst:.2e}, cosine {alike:.7f}", good)
     if "ref_codes" in theirs:
         a, b = ours["ref_codes"], theirs["ref_codes"]

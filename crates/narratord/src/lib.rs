@@ -1,6 +1,6 @@
 //! The orchestrator's program: command line, run loop, events, exit codes.
 //!
-//! `run` narrates a book ([`run`]); the other commands look at what is there ([`commands`]). This program
+//! `run` narrates a book (module `run`); the other commands look at what is there (module `commands`). This program
 //! never links libtorch: it starts in milliseconds, cannot be taken down by C++, and can say in plain
 //! words what is missing.
 

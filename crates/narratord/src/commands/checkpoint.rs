@@ -51,11 +51,14 @@ pub fn verify(args: &StatusArgs) -> Result<Exit, Failure> {
 fn lost_takes(job: &JobDir) -> Result<Vec<Lost>, Failure> {
     let replay = narrator_journal::read(&StdFs, &job.journal())?;
     let lost = narrator_journal::lost_takes(&StdFs, &job.takes(), &replay, true)?;
-    let shown = |LostTake { done, found, .. }: LostTake| Lost {
+    let shown = |LostTake { done, found, altered }: LostTake| Lost {
         segment: done.segment.0,
         why: match found {
             None => "its take is missing".into(),
-            Some(bytes) if bytes == done.bytes => "its take has other content than was recorded".into(),
+            Some(_) if altered => {
+                let take = narrator_journal::take_path(&job.takes(), &done.key);
+                format!("its take has other content than was recorded: delete {}", take.display())
+            }
             Some(bytes) => format!("its take has {bytes} bytes, not {}", done.bytes),
         },
     };
