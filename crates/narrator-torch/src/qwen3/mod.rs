@@ -13,17 +13,17 @@
 //!
 //! | module | is |
 //! |---|---|
-//! | [`config`] | the checkpoint's configuration files, checked |
-//! | [`source`] | tensors by name: mapped safetensors, or forged numbers |
-//! | [`ops`], [`stack`] | arithmetic; decoder layers with their static cache |
-//! | [`tokenizer`], [`prompt`] | text to ids to the rows that the talker reads |
-//! | [`talker`] | talker and code predictor |
-//! | [`sampling`] | from logits to a code |
-//! | [`batch`] | rows that speak together, a frame a step |
-//! | [`codec`] | codes to samples, chunk by chunk and exactly; samples to codes |
-//! | [`speaker`], [`voice`] | a clip as a vector; a cloned voice and its file |
-//! | [`model`] | a whole checkpoint in memory |
-//! | [`forge`] | checkpoints of random numbers, for tests and measurements |
+//! | `config` | the checkpoint's configuration files, checked |
+//! | `source` | tensors by name: mapped safetensors, or forged numbers |
+//! | `ops`, `stack` | arithmetic; decoder layers with their static cache |
+//! | `tokenizer`, `prompt` | text to ids to the rows that the talker reads |
+//! | `talker` | talker and code predictor |
+//! | `sampling` | from logits to a code |
+//! | `batch` | rows that speak together, a frame a step |
+//! | `codec` | codes to samples, chunk by chunk and exactly; samples to codes |
+//! | `speaker`, `voice` | a clip as a vector; a cloned voice and its file |
+//! | `model` | a whole checkpoint in memory |
+//! | `forge` | checkpoints of random numbers, for tests and measurements |
 //!
 //! # What it keeps to
 //!

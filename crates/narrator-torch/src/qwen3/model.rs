@@ -164,7 +164,7 @@ impl Qwen3Tts {
     }
 
     /// Makes a model of random numbers in memory, for measuring speed where no checkpoint is. It has no
-    /// tokenizer: prompts for it are made by [`Self::noise_prompt`].
+    /// tokenizer: prompts for it are made by `noise_prompt`.
     pub fn forge(size: ForgeSize, seed: u64, manner: Manner) -> Result<Self, EngineError> {
         /// Any number: a model without a tokenizer reads no text.
         const VOCAB: i64 = 512;
