@@ -138,8 +138,8 @@ pub struct BenchArgs {
     /// float32, bfloat16 or float16
     #[arg(long, default_value = "bfloat16")]
     pub dtype: Numbers,
-    /// The codec's
-    #[arg(long, default_value = "bfloat16")]
+    /// The codec's; the default is what a CPU is given, and a GPU is given bfloat16
+    #[arg(long, default_value = "float32")]
     pub codec_dtype: Numbers,
     /// Threads that libtorch uses on a CPU; all cores when absent
     #[arg(long, value_name = "N")]
