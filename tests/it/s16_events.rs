@@ -20,7 +20,12 @@ async fn the_story_of_a_poison_segment() {
 async fn the_story_of_a_refused_worker() {
     let script = SimScript { hello: vec![(Births::All, Hello::WrongNonce)], ..SimScript::default() };
     let report = Bench::new(1).script(script).run().await;
-    insta::assert_snapshot!(report.transcript());
+    // A refused worker leaves by itself while it is being stopped: either may be quicker.
+    let transcript = report
+        .transcript()
+        .replace("signal 6 (SIGABRT)", "[its own way or the signal]")
+        .replace("exit code 78", "[its own way or the signal]");
+    insta::assert_snapshot!(transcript);
 }
 
 #[tokio::test]

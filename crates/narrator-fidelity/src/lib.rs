@@ -1,1 +1,3 @@
-//! See the workspace's DESIGN.
+//! Alignment of what was heard with what had to be said: verdicts, the retry ladder, the audit.
+//!
+//! The room is laid and empty: `--check` knows only `off`.

@@ -19,6 +19,7 @@ use super::signals::{Asked, Signals};
 use crate::error::Failure;
 use crate::events::{EventLog, Level};
 use crate::exit::Exit;
+use crate::output;
 use crate::progress::{Display, Tally};
 
 /// Between two looks at the progress, on a terminal.
@@ -99,7 +100,8 @@ fn configuration(work: &Prepared, run: RunId, pending: usize) -> Result<PoolConf
         run: run.to_string(),
         program: work.worker.clone(),
         args: vec!["serve".into()],
-        env: Vec::new(),
+        // libtorch's threads wait asleep: spinning ones steal the cores that other workers need.
+        env: vec![("OMP_WAIT_POLICY".into(), "passive".into())],
         run_dir,
         devices: slots,
         model_dir: std::path::absolute(&work.model.dir).unwrap_or_else(|_| work.model.dir.clone()),
@@ -183,6 +185,10 @@ impl View<'_> {
             What::SegmentQuarantined { segment, .. } => {
                 self.tally().quarantined(self.keeper.characters(*segment));
             }
+            What::DispatchPaused { detail, .. } => output::note(format_args!(
+                "The disk is full ({detail}). What is finished is held; make room within ten minutes and it goes on."
+            )),
+            What::DispatchResumed { .. } => output::note("There is room again: it goes on."),
             What::SegmentRetried { segment, attempt, incarnation, fault, .. } => {
                 self.tally().retried();
                 self.keeper.fault(*segment, *fault, *incarnation, *attempt);
