@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod fault;
+pub mod hearing;
 pub mod ids;
 pub mod ledger;
 pub mod manuscript;
@@ -13,6 +14,7 @@ pub mod segment;
 pub mod settings;
 
 pub use fault::{Fault, Policy};
+pub use hearing::{HeardWord, Hearing, ScoredWord};
 pub use ids::{Dispatch, Incarnation, SegmentId, SlotId};
 pub use ledger::{Fate, Ledger, LedgerEntry, LedgerError, SkipRule};
 pub use manuscript::{Block, BlockKind, Chapter, Cover, DocId, Document, Manuscript, Metadata, Span, Token};

@@ -8,9 +8,11 @@
 //! A model on disk is a folder with a [`Manifest`]. Nothing here names a tensor library; the implementations live in `narrator-torch`.
 
 mod error;
+mod hearing;
 mod manifest;
 mod speech;
 
 pub use error::{EngineError, EngineErrorKind};
+pub use hearing::{HearingRequest, ListenerInfo, Transcriber};
 pub use manifest::{MANIFEST_FILE, Manifest, ManifestFile};
 pub use speech::{EngineInfo, RowId, SpeechRequest, SpeechSink, SpeechStats, Synthesizer, VoiceInfo};

@@ -1,0 +1,65 @@
+//! What a recogniser heard in a take: the evidence that verdicts and the audit are made from.
+//!
+//! Plain data that crosses every border on the way: the engine fills it in, the pipe carries it, the
+//! checks judge it, the job keeps its word times. Nothing here decides anything.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+/// A word as it was heard, and when.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct HeardWord {
+    /// As the recogniser writes it, with its punctuation and without white space around it.
+    pub text: String,
+    /// From the beginning of the audio.
+    pub start_ms: u32,
+    pub end_ms: u32,
+    /// Mean log-probability (natural logarithm) of the word's tokens.
+    pub log_prob: f32,
+}
+
+/// A word of the text that should have been said, judged against the audio by forced scoring.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct ScoredWord {
+    /// Byte range in the text that was given.
+    pub at: Range<u32>,
+    pub start_ms: u32,
+    pub end_ms: u32,
+    /// Sum of the log-probabilities of its tokens, each after the right text before it.
+    pub log_prob: f32,
+    /// The same sum for the tokens that the recogniser would rather have heard at those places: never
+    /// below `log_prob`, and equal where the text is what it hears.
+    pub best_log_prob: f32,
+    /// Tokens that the word has.
+    pub tokens: u16,
+    /// What it would rather have heard at the word's worst place; empty where it agrees.
+    pub rather: String,
+}
+
+/// One piece of audio, heard once.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Hearing {
+    /// Name of the model that heard it.
+    pub model: String,
+    pub words: Vec<HeardWord>,
+    /// Mean log-probability of all tokens of the transcript.
+    pub mean_log_prob: f32,
+    /// Probability that there is no speech at all.
+    pub no_speech_prob: f32,
+    /// Length of the transcript over its length when compressed: a loop compresses well.
+    pub compression_ratio: f32,
+    /// Of the decoding that was kept: 0 is greedy, more means that greedy decoding failed its tests.
+    pub temperature: f32,
+    /// Length of the audio.
+    pub audio_ms: u32,
+    /// Every word of the expected text in order, where one was given; empty when it could not be scored.
+    pub scored: Vec<ScoredWord>,
+}
+
+impl Hearing {
+    /// The words, joined by spaces.
+    pub fn text(&self) -> String {
+        self.words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ")
+    }
+}
