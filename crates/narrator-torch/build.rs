@@ -47,8 +47,9 @@ fn check_version(libtorch: &Path) -> Result<(), String> {
 
 /// The version that a file states, as `2.11.0+cu130` or as `__version__ = '2.11.0+cu130'`.
 fn version_in(path: &Path) -> Option<String> {
-    println!("cargo::rerun-if-changed={}", path.display());
     let text = std::fs::read_to_string(path).ok()?;
+    // Only of a file that is there: cargo takes one that is missing for changed, at every build.
+    println!("cargo::rerun-if-changed={}", path.display());
     let line = text.lines().find(|line| line.starts_with("__version__")).or_else(|| text.lines().next())?;
     let stated = line.rsplit('=').next()?.trim().trim_matches(['\'', '"']);
     stated.starts_with(|first: char| first.is_ascii_digit()).then(|| stated.to_owned())
