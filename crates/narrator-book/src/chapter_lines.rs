@@ -4,9 +4,11 @@
 //! has not; lone numerals are chapters only in sequence; capitals only where nothing else divides the book.
 //! When in doubt a line is text. Either way it is spoken.
 
+use narrator_core::roman;
+
 use crate::chapters::{joined_title, same_title};
 use crate::layout::{Group, Line};
-use crate::numerals::{ordinal_or_number_word, roman};
+use crate::numerals::ordinal_or_number_word;
 
 /// A believed announcement: the first `lines` lines of a group.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -186,7 +188,7 @@ fn keyword(line: &str) -> Option<(Sort, Option<u32>, bool)> {
         .parse::<u32>()
         .ok()
         .filter(|n| *n < 10_000)
-        .or_else(|| roman(number_text))
+        .or_else(|| roman::value(number_text))
         .or_else(|| ordinal_or_number_word(number_text))?;
     let separated = title.starts_with(['.', ':', '—', '–', ',', ')'])
         || title.trim_start().starts_with(['-', '—', '–'])
@@ -219,7 +221,7 @@ fn numeral(line: &str) -> Option<(Sort, Option<u32>, bool)> {
     let (number, title) = line.split_at(end);
     let upper = number.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
     let number =
-        number.parse::<u32>().ok().filter(|n| *n < 500).or_else(|| roman(number)).filter(|_| upper)?;
+        number.parse::<u32>().ok().filter(|n| *n < 500).or_else(|| roman::value(number)).filter(|_| upper)?;
     let title = title
         .trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '.' | ':' | ')' | '—' | '–' | '-'));
     (title.is_empty() || looks_like_title(title)).then_some((Sort::Numeral, Some(number), !title.is_empty()))

@@ -1,52 +1,4 @@
-//! Numbers as chapter lines write them.
-
-/// A Roman numeral in its usual form, of one case: `XIV`, `iv`, not `IIII` or `IC`.
-pub(crate) fn roman(text: &str) -> Option<u32> {
-    const FORMS: &[(u32, &str)] = &[
-        (1000, "M"),
-        (900, "CM"),
-        (500, "D"),
-        (400, "CD"),
-        (100, "C"),
-        (90, "XC"),
-        (50, "L"),
-        (40, "XL"),
-        (10, "X"),
-        (9, "IX"),
-        (5, "V"),
-        (4, "IV"),
-        (1, "I"),
-    ];
-    let one_case =
-        text.chars().all(|c| c.is_ascii_uppercase()) || text.chars().all(|c| c.is_ascii_lowercase());
-    if text.is_empty() || text.len() > 12 || !one_case {
-        return None;
-    }
-    let upper = text.to_ascii_uppercase();
-    let (mut rest, mut value) = (upper.as_str(), 0);
-    for (amount, form) in FORMS {
-        let most = if form.len() == 2 || amount.to_string().starts_with('5') { 1 } else { 3 };
-        for _ in 0..most {
-            if let Some(shorter) = rest.strip_prefix(form) {
-                rest = shorter;
-                value += amount;
-            }
-        }
-    }
-    // Writing it back refuses XIVI and its like.
-    (rest.is_empty() && value > 0 && written(value, FORMS) == upper).then_some(value)
-}
-
-fn written(mut value: u32, forms: &[(u32, &str)]) -> String {
-    let mut text = String::new();
-    for (amount, form) in forms {
-        while value >= *amount {
-            text.push_str(form);
-            value -= amount;
-        }
-    }
-    text
-}
+//! Numbers in words, as chapter lines write them.
 
 /// `One`, `TWENTY-THREE`, `Third`.
 pub(crate) fn ordinal_or_number_word(text: &str) -> Option<u32> {
@@ -99,16 +51,6 @@ pub(crate) fn ordinal_or_number_word(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn roman_numerals_have_one_form() {
-        assert_eq!(roman("XIV"), Some(14));
-        assert_eq!(roman("xlix"), Some(49));
-        assert_eq!(roman("MCMXXXI"), Some(1931));
-        for text in ["", "IIII", "IC", "XIVI", "Mix", "CIVIL", "VX"] {
-            assert_eq!(roman(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn number_words_are_known_to_ninety_nine() {

@@ -10,6 +10,7 @@ pub mod hearing;
 pub mod ids;
 pub mod ledger;
 pub mod manuscript;
+pub mod roman;
 pub mod segment;
 pub mod settings;
 

@@ -79,63 +79,9 @@ const THRONES: [&str; 12] = [
     "st",
 ];
 
-/// The value of a canonical numeral, all in capitals or all in small letters.
+/// The value of a numeral, as the speller takes it.
 pub(crate) fn value(text: &str) -> Option<u64> {
-    let upper = text.chars().all(char::is_uppercase);
-    let lower = text.chars().all(char::is_lowercase);
-    if text.is_empty() || text.len() > 15 || !text.is_ascii() || !(upper || lower) {
-        return None;
-    }
-    let numeral = text.to_ascii_uppercase();
-    let mut sum = 0;
-    let mut rest = numeral.as_str();
-    for (part, worth) in [
-        ("M", 1000),
-        ("CM", 900),
-        ("D", 500),
-        ("CD", 400),
-        ("C", 100),
-        ("XC", 90),
-        ("L", 50),
-        ("XL", 40),
-        ("X", 10),
-        ("IX", 9),
-        ("V", 5),
-        ("IV", 4),
-        ("I", 1),
-    ] {
-        while let Some(after) = rest.strip_prefix(part) {
-            sum += worth;
-            rest = after;
-        }
-    }
-    // Only the canonical spelling: what reads back as it was written.
-    (rest.is_empty() && numeral == spelled(sum)).then_some(sum)
-}
-
-fn spelled(mut n: u64) -> String {
-    let mut out = String::new();
-    for (worth, part) in [
-        (1000, "M"),
-        (900, "CM"),
-        (500, "D"),
-        (400, "CD"),
-        (100, "C"),
-        (90, "XC"),
-        (50, "L"),
-        (40, "XL"),
-        (10, "X"),
-        (9, "IX"),
-        (5, "V"),
-        (4, "IV"),
-        (1, "I"),
-    ] {
-        while n >= worth {
-            out.push_str(part);
-            n -= worth;
-        }
-    }
-    out
+    narrator_core::roman::value(text).map(u64::from)
 }
 
 pub(crate) fn claim(english: English, view: &View<'_>, at: usize) -> Option<Claim> {
