@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use tracing::{info, warn};
 
 use crate::assembly::{Assembly, Finished, Progress, check_settings};
+use crate::dips::Dips;
 use crate::error::AudioError;
 use crate::ffmpeg::Ffmpeg;
 use crate::folder::{Folder, file_name};
 use crate::format::{Format, Output};
 use crate::levels::{
-    Levels, MAX_ENCODES, MAX_REHEARSALS, corrected_levels, first_levels, limits, next_levels,
+    Levels, MAX_ENCODES, MAX_REHEARSALS, Next, corrected_levels, first_levels, limits, next_try,
 };
 use crate::part::Part;
 use crate::picture;
@@ -22,7 +23,8 @@ use crate::tags::{Mark, Tags, Track, chapter_title, language_code};
 ///
 /// The programme is measured, mastered without being written until its loudness is right, then mastered
 /// and encoded; what was written is decoded and measured again, and where a lossy format went over the
-/// wanted peak it is encoded once more with a lower ceiling. Only then do the files get their names. The same takes, settings and ffmpeg give the same bytes.
+/// wanted peak it is encoded once more, with the level lowered there. Only then do the files get their
+/// names. The same takes, settings and ffmpeg give the same bytes.
 ///
 /// `ffmpeg` may be absent for formats that do not need it. `progress` is called on the caller's thread,
 /// several times a second or so; [`ControlFlow::Break`] stops the work and leaves nothing behind.
@@ -219,22 +221,27 @@ fn master(
         }
     }
     let mut encodes = 0;
+    let mut dips = Dips::default();
+    let seconds = layout.samples as f64 / f64::from(layout.rate);
     loop {
         encodes += 1;
-        let mut delivered = encode(assembly, layout, shared, files, levels, report)?;
+        let mut delivered = encode(assembly, layout, shared, files, (levels, &dips), report)?;
+        let mut excesses = Vec::new();
         if let Some(ffmpeg) = shared.ffmpeg.filter(|_| shared.format.needs_ffmpeg()) {
-            delivered = verify(shared, ffmpeg, files, report)?;
+            (delivered, excesses) = verify(shared, ffmpeg, files, report)?;
         }
         info!(
             encodes,
             gain_db = levels.gain_db,
             ceiling_db = levels.ceiling_db,
+            dips = dips.len(),
+            over = excesses.len(),
             loudness_lufs = delivered.loudness_lufs,
             true_peak_db = delivered.true_peak_db,
             "encoded and measured the audiobook"
         );
-        match next_levels(&delivered, settings, levels) {
-            Some(next) if encodes < MAX_ENCODES => levels = next,
+        match next_try(&delivered, &excesses, seconds, settings, (levels, &dips)) {
+            Some(next) if encodes < MAX_ENCODES => Next { levels, dips } = next,
             _ => return Ok(Mastered { delivered, levels, encodes }),
         }
     }

@@ -1,9 +1,15 @@
-//! Which gain and which ceiling: decided from measurements, pure.
+//! Which gain, which ceiling and which dips: decided from measurements, pure.
 
 use narrator_core::settings::Audio;
 
+use crate::dips::{Dips, Excess};
 use crate::format::Format;
 use crate::loudness::Measurement;
+
+/// Dips reach at most this part of the programme; what goes over more often is lowered as a whole.
+const MOST_DIPPED: f64 = 0.01;
+/// What a dip takes of the programme: its depth and its ramps.
+const DIP_S: f64 = 0.2;
 
 /// Delivered loudness within this of the target is right, the half unit of EBU R 128. The programme is on
 /// target to a few hundredths when it is encoded; encoders take 0.1 (AAC, Opus) to 0.35 (MP3) of it.
@@ -78,16 +84,36 @@ pub(crate) fn corrected_levels(rehearsed: &Measurement, settings: &Audio, used: 
     (next, correction.abs() > TRUSTED_CORRECTION_DB && next != used)
 }
 
-/// Levels for another try after one that delivered `delivered`; none when it was right, or as right as
-/// more gain can make it.
-pub(crate) fn next_levels(delivered: &Measurement, settings: &Audio, used: Levels) -> Option<Levels> {
+/// Levels and dips for another try.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Next {
+    pub levels: Levels,
+    pub dips: Dips,
+}
+
+/// What to change after a try that delivered `delivered`, with `excesses` over the wanted peak, of a
+/// programme of `seconds`; none when it was right, or as right as more gain can make it.
+pub(crate) fn next_try(
+    delivered: &Measurement,
+    excesses: &[Excess],
+    seconds: f64,
+    settings: &Audio,
+    used: (Levels, &Dips),
+) -> Option<Next> {
+    let (levels, dips) = used;
+    let mut deeper = dips.clone();
+    let few = !excesses.is_empty() && excesses.len() as f64 * DIP_S <= seconds * MOST_DIPPED;
     let over = delivered.true_peak_db.map_or(0.0, |peak| peak - settings.true_peak_db);
-    let ceiling_db = if over > 0.0 { used.ceiling_db - over - ANOTHER_MARGIN_DB } else { used.ceiling_db };
+    let ceiling_db =
+        if over > 0.0 && !few { levels.ceiling_db - over - ANOTHER_MARGIN_DB } else { levels.ceiling_db };
+    if over > 0.0 && few {
+        deeper.deepen(excesses, ANOTHER_MARGIN_DB);
+    }
     let missing = delivered.loudness_lufs.map_or(0.0, |lufs| settings.loudness_lufs - lufs);
     let gain_db =
-        if missing.abs() > LOUDNESS_TOLERANCE { rounded(used.gain_db + missing) } else { used.gain_db };
-    let next = Levels { gain_db, ceiling_db };
-    (next != used).then_some(next)
+        if missing.abs() > LOUDNESS_TOLERANCE { rounded(levels.gain_db + missing) } else { levels.gain_db };
+    let next = Next { levels: Levels { gain_db, ceiling_db }, dips: deeper };
+    ((next.levels, &next.dips) != (levels, dips)).then_some(next)
 }
 
 #[cfg(test)]
@@ -119,16 +145,28 @@ mod tests {
         assert_eq!(corrected_levels(&Measurement::default(), &settings, used), (used, false));
     }
 
+    fn after(delivered: &Measurement, excesses: &[Excess], seconds: f64, gain_db: f64) -> Option<Next> {
+        let used = Levels { gain_db, ceiling_db: -3.6 };
+        next_try(delivered, excesses, seconds, &Audio::default(), (used, &Dips::default()))
+    }
+
     #[test]
     fn another_try_corrects_what_was_off_and_only_that() {
-        let settings = Audio::default();
-        let used = Levels { gain_db: 5.0, ceiling_db: -3.6 };
-        assert_eq!(next_levels(&measured(-18.4, -3.0), &settings, used), None);
-        let next = next_levels(&measured(-18.2, -2.5), &settings, used).unwrap();
-        assert!((next.ceiling_db - -4.4).abs() < 1e-9 && next.gain_db == used.gain_db);
-        let next = next_levels(&measured(-19.0, -3.4), &settings, used).unwrap();
-        assert_eq!(next, Levels { gain_db: 6.0, ceiling_db: -3.6 });
-        let at_most = Levels { gain_db: MAX_GAIN_DB, ceiling_db: -3.6 };
-        assert_eq!(next_levels(&measured(-30.0, -3.4), &settings, at_most), None);
+        assert_eq!(after(&measured(-18.4, -3.0), &[], 60.0, 5.0), None);
+        let everywhere: Vec<Excess> = (0..10).map(|at| Excess { at: at * 24_000, db: 0.5 }).collect();
+        let next = after(&measured(-18.2, -2.5), &everywhere, 60.0, 5.0).unwrap();
+        assert!((next.levels.ceiling_db - -4.4).abs() < 1e-9 && next.levels.gain_db == 5.0);
+        assert_eq!(next.dips.len(), 0);
+        let next = after(&measured(-19.0, -3.4), &[], 60.0, 5.0).unwrap();
+        assert_eq!(next.levels, Levels { gain_db: 6.0, ceiling_db: -3.6 });
+        assert_eq!(after(&measured(-30.0, -3.4), &[], 60.0, MAX_GAIN_DB), None);
+    }
+
+    #[test]
+    fn one_glitch_in_ten_hours_does_not_lower_the_book() {
+        let glitch = [Excess { at: 1_000_000, db: 3.4 }];
+        let next = after(&measured(-18.1, 0.4), &glitch, 36_000.0, 8.5).unwrap();
+        assert_eq!(next.levels, Levels { gain_db: 8.5, ceiling_db: -3.6 });
+        assert_eq!(next.dips.len(), 1);
     }
 }

@@ -25,6 +25,7 @@
 
 mod assemble;
 mod assembly;
+mod dips;
 mod edges;
 mod encoder;
 mod error;

@@ -45,6 +45,16 @@ impl Meter {
         Ok(Self { loudness, peaks: PeakMeter::new(), samples: 0, energy: 0.0 })
     }
 
+    /// A meter that also notes where the true peak goes over `limit`: see [`Self::take_over`].
+    pub(crate) fn watching(rate: u32, limit: f32) -> Result<Self, AudioError> {
+        Ok(Self { peaks: PeakMeter::watching(limit), ..Self::new(rate)? })
+    }
+
+    /// Samples over the limit since the last call, and how high.
+    pub(crate) fn take_over(&mut self) -> Vec<(u64, f32)> {
+        self.peaks.take_over()
+    }
+
     pub fn add(&mut self, samples: &[f32]) {
         // It fails only for an invalid mode, which `new` rules out.
         let _ = self.loudness.add_frames_f32(samples);

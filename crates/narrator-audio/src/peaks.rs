@@ -97,12 +97,33 @@ pub(crate) struct PeakMeter {
     held: Vec<f32>,
     sample_peak: f32,
     true_peak: f32,
+    watch: Option<Watch>,
+}
+
+/// Notes where blocks go over a limit.
+#[derive(Clone, Debug)]
+struct Watch {
+    limit: f32,
+    /// Sample number of the next sample that was not looked at, [`AFTER`] zeros before the first included.
+    next: u64,
+    over: Vec<(u64, f32)>,
 }
 
 impl PeakMeter {
     pub fn new() -> Self {
         let held = vec![0.0; BEFORE + AFTER];
-        Self { filter: Interpolator::new(), held, sample_peak: 0.0, true_peak: 0.0 }
+        Self { filter: Interpolator::new(), held, sample_peak: 0.0, true_peak: 0.0, watch: None }
+    }
+
+    /// A meter that also notes where the wave goes over `limit`: see [`Self::take_over`].
+    pub fn watching(limit: f32) -> Self {
+        Self { watch: Some(Watch { limit, next: 0, over: Vec::new() }), ..Self::new() }
+    }
+
+    /// The places over the limit since the last call, by sample number, each the highest of a few
+    /// milliseconds.
+    pub fn take_over(&mut self) -> Vec<(u64, f32)> {
+        self.watch.as_mut().map_or_else(Vec::new, |watch| std::mem::take(&mut watch.over))
     }
 
     pub fn add(&mut self, samples: &[f32]) {
@@ -113,10 +134,21 @@ impl PeakMeter {
         for from in (0..count).step_by(BLOCK) {
             let size = BLOCK.min(count - from);
             let window = &self.held[from..from + size + BEFORE + AFTER];
-            if largest(window) * self.filter.bound() > self.true_peak {
+            let interesting = self.watch.as_ref().map_or(self.true_peak, |w| w.limit.min(self.true_peak));
+            if largest(window) * self.filter.bound() > interesting {
                 self.filter.peaks(window, &mut peaks[..size]);
-                self.true_peak = self.true_peak.max(largest(&peaks[..size]));
+                let highest = largest(&peaks[..size]);
+                self.true_peak = self.true_peak.max(highest);
+                if let Some(watch) = self.watch.as_mut().filter(|watch| highest > watch.limit) {
+                    let at = peaks[..size].iter().position(|peak| *peak >= highest).unwrap_or_default();
+                    watch
+                        .over
+                        .push(((watch.next + (from + at) as u64).saturating_sub(AFTER as u64), highest));
+                }
             }
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.next += count as u64;
         }
         self.held.drain(..count);
     }
@@ -166,6 +198,30 @@ mod tests {
         meter.add(&wave);
         assert!((meter.sample_peak() - FRAC_1_SQRT_2).abs() < 1e-3);
         assert!((meter.true_peak() - 1.0).abs() < 0.02, "{}", meter.true_peak());
+    }
+
+    #[test]
+    fn it_tells_where_the_wave_goes_over_a_limit() {
+        let mut wave = vec![0.1_f32; 10_000];
+        for at in [0, 3_000, 9_999] {
+            wave[at] = 0.9;
+        }
+        for piece in [10_000, 100, 7] {
+            let mut meter = PeakMeter::watching(0.5);
+            let mut over: Vec<(u64, f32)> = Vec::new();
+            // What follows pushes the last samples through.
+            for part in wave.chunks(piece).chain([&[0.0; BEFORE + AFTER][..]]) {
+                meter.add(part);
+                over.extend(meter.take_over());
+            }
+            for at in [0, 3_000, 9_999] {
+                assert!(
+                    over.iter().any(|found| found.0.abs_diff(at) <= 1),
+                    "{at} in pieces of {piece}: {over:?}"
+                );
+            }
+            assert!(over.iter().all(|(at, _)| [0, 3_000, 9_999].iter().any(|place| at.abs_diff(*place) < 8)));
+        }
     }
 
     proptest! {

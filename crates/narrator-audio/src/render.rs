@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use narrator_core::settings::Audio;
 
 use crate::assembly::{Assembly, FinishedChapter, Progress, Stage};
+use crate::dips::{Dips, Excess, Excesses};
 use crate::encoder::{self, EncodeJob, Encoder};
 use crate::error::AudioError;
 use crate::ffmpeg::Ffmpeg;
@@ -146,14 +147,15 @@ fn disk(file: &FileJob) -> impl FnOnce(io::Error) -> AudioError {
     AudioError::disk("write", file.part.path())
 }
 
-/// Streams the programme through gain and limiter; the samples keep their number and their places.
+/// Streams the programme through gain, limiter and dips; the samples keep their number and their places.
 fn mastered(
     assembly: &Assembly,
     rate: u32,
-    levels: Levels,
+    (levels, dips): (Levels, &Dips),
     mut give: impl FnMut(&[f32]) -> Result<(), AudioError>,
 ) -> Result<(), AudioError> {
     let gain = factor(levels.gain_db);
+    let mut dipper = dips.start(rate);
     let mut limiter = Limiter::new(factor(levels.ceiling_db), rate);
     let mut out = Vec::new();
     programme::stream(&assembly.chapters, |mut block| {
@@ -161,11 +163,13 @@ fn mastered(
             *x *= gain;
         }
         limiter.process(&block.samples, &mut out);
+        dipper.apply(&mut out);
         give(&out)?;
         out.clear();
         Ok(())
     })?;
     limiter.finish(&mut out);
+    dipper.apply(&mut out);
     give(&out)
 }
 
@@ -178,7 +182,7 @@ pub(crate) fn rehearse(
 ) -> Result<Measurement, AudioError> {
     let mut meter = Meter::new(layout.rate)?;
     let mut done = 0;
-    mastered(assembly, layout.rate, levels, |samples| {
+    mastered(assembly, layout.rate, (levels, &Dips::default()), |samples| {
         meter.add(samples);
         done += samples.len() as u64;
         report(Progress { stage: Stage::Rehearse, done, total: layout.samples })
@@ -193,7 +197,7 @@ pub(crate) fn encode(
     layout: &Layout,
     shared: &Shared<'_>,
     files: &[FileJob],
-    levels: Levels,
+    levels: (Levels, &Dips),
     report: Report<'_>,
 ) -> Result<Measurement, AudioError> {
     let mut meter = Meter::new(layout.rate)?;
@@ -214,15 +218,18 @@ pub(crate) fn encode(
     Ok(meter.measurement())
 }
 
-/// Decodes what was written and measures it as one programme.
+/// Decodes what was written and measures it as one programme; also gives the places that are higher than
+/// wanted.
 pub(crate) fn verify(
     shared: &Shared<'_>,
     ffmpeg: &Ffmpeg,
     files: &[FileJob],
     report: Report<'_>,
-) -> Result<Measurement, AudioError> {
+) -> Result<(Measurement, Vec<Excess>), AudioError> {
     let rate = encoder::decoded_rate(shared.format, shared.rate);
-    let mut meter = Meter::new(rate)?;
+    let wanted_db = shared.settings.true_peak_db;
+    let mut meter = Meter::watching(rate, factor(wanted_db))?;
+    let mut excesses = Excesses::default();
     let total = files.last().map_or(0, |file| file.end);
     for file in files {
         let mut heard = 0_u64;
@@ -234,11 +241,16 @@ pub(crate) fn verify(
             file.end - file.start,
             |samples| {
                 meter.add(samples);
+                for (at, peak) in meter.take_over() {
+                    let at = at * u64::from(shared.rate) / u64::from(rate);
+                    let db = 20.0 * f64::from(peak).log10() - wanted_db;
+                    excesses.add(shared.rate, Excess { at, db });
+                }
                 heard += samples.len() as u64;
                 let done = file.start + heard * u64::from(shared.rate) / u64::from(rate);
                 report(Progress { stage: Stage::Verify, done, total })
             },
         )?;
     }
-    Ok(meter.measurement())
+    Ok((meter.measurement(), excesses.into_inner()))
 }
