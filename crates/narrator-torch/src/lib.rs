@@ -1,7 +1,7 @@
 //! The models, on libtorch: the only crate that names `tch`.
 //!
 //! The rest of the workspace asks for a model folder and gets a trait object of `narrator-engine`
-//! ([`load_synthesizer`]); which implementation that is, the folder's manifest says by name.
+//! ([`load_synthesizer`], [`load_transcriber`]); which implementation that is, the folder's manifest says by name.
 //!
 //! What every module here keeps to:
 //! - only the `f_` functions of tch, which return errors; the others panic. `tests/fallible.rs` looks
@@ -16,6 +16,7 @@ pub mod qwen3;
 mod registry;
 mod starter;
 mod weights;
+mod whisper;
 
 pub use manner::{Device, LoadOptions, Precision, set_threads};
-pub use registry::{ENGINES, load_synthesizer};
+pub use registry::{ENGINES, LISTENERS, load_synthesizer, load_transcriber};

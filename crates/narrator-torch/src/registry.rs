@@ -2,14 +2,17 @@
 
 use std::path::Path;
 
-use narrator_engine::{EngineError, MANIFEST_FILE, Manifest, Synthesizer};
+use narrator_engine::{EngineError, MANIFEST_FILE, Manifest, Synthesizer, Transcriber};
 
 use crate::error::bad_model;
 use crate::manner::LoadOptions;
-use crate::{qwen3, starter};
+use crate::{qwen3, starter, whisper};
 
-/// Names of the engines in this build, as a manifest writes them.
+/// Names of the engines that speak, as a manifest writes them.
 pub const ENGINES: [&str; 2] = [starter::ENGINE, qwen3::ENGINE];
+
+/// Names of the engines that listen.
+pub const LISTENERS: [&str; 1] = [whisper::ENGINE];
 
 /// Loads the model in `model_dir`. `progress` hears of bytes done and bytes in all, often enough to tell a
 /// slow load from a stalled one.
@@ -33,4 +36,26 @@ pub fn load_synthesizer(
             ENGINES.join(", ")
         ))),
     }
+}
+
+/// Loads the recogniser in `model_dir`, a published checkpoint folder with or without a manifest. `progress` is
+/// as for [`load_synthesizer`].
+pub fn load_transcriber(
+    model_dir: &Path,
+    options: &LoadOptions,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Box<dyn Transcriber>, EngineError> {
+    if model_dir.join(MANIFEST_FILE).exists() {
+        let manifest = Manifest::read(model_dir)?;
+        if manifest.engine != whisper::ENGINE {
+            return Err(bad_model(format!(
+                "model `{}` in {} is of the engine `{}`, which does not listen; those that do: {}",
+                manifest.name,
+                model_dir.display(),
+                manifest.engine,
+                LISTENERS.join(", ")
+            )));
+        }
+    }
+    Ok(Box::new(whisper::load(model_dir, options, progress)?))
 }

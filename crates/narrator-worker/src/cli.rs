@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use narrator_torch::Device;
 use narrator_torch::qwen3::Numbers;
+use narrator_torch::{Device, Precision};
 
 use crate::exit::Exit;
-use crate::{dump, load, logging, serve, signals, synth};
+use crate::{dump, load, logging, serve, signals, synth, transcribe};
 
 #[derive(Parser, Debug)]
 #[command(name = "narrator-worker", version, about = "Speaks text with a model, for narratord or on its own")]
@@ -24,6 +24,10 @@ enum Command {
     Serve,
     /// Speak one text and write it as a WAV file
     Synth(SynthArgs),
+    /// Write down what is heard in WAV files
+    Transcribe(TranscribeArgs),
+    /// Measure how fast a recogniser hears WAV files, with their texts beside them
+    BenchHearing(BenchHearingArgs),
     /// List the voices of a model
     Voices(ModelArgs),
     /// Measure the speed of Qwen3-TTS on this machine, on random weights made in memory
@@ -117,6 +121,77 @@ pub struct ParityArgs {
     pub dump: Option<PathBuf>,
 }
 
+/// Audio to write down.
+#[derive(Args, Debug)]
+pub struct TranscribeArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Mono WAV files, at any rate
+    #[arg(required = true, value_name = "AUDIO")]
+    pub audio: Vec<PathBuf>,
+    /// What should have been said: scored word by word
+    #[arg(long)]
+    pub text: Option<String>,
+    /// Score each file against the text in the file of its name that ends in .txt
+    #[arg(long, conflicts_with = "text")]
+    pub texts: bool,
+    /// Only score; do not write down freely
+    #[arg(long)]
+    pub score_only: bool,
+    /// A line for every word, with its times
+    #[arg(long)]
+    pub words: bool,
+    /// A JSON object for every file
+    #[arg(long)]
+    pub json: bool,
+    /// Hypotheses that are followed at once; 1 is greedy
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub beams: u16,
+    /// BCP 47; found out when absent
+    #[arg(long)]
+    pub language: Option<String>,
+    /// Words that may come up
+    #[arg(long, default_value = "")]
+    pub context: String,
+    /// Of the sampling that failed decodings fall back to
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Files that are heard together
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    pub batch: usize,
+    /// auto, float32 or bfloat16
+    #[arg(long, default_value = "auto", value_parser = precision)]
+    pub dtype: Precision,
+}
+
+/// What to hear, and how often.
+#[derive(Args, Debug)]
+pub struct BenchHearingArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Mono WAV files; `A.txt` beside `A.wav` is what it should say
+    #[arg(required = true, value_name = "AUDIO")]
+    pub audio: Vec<PathBuf>,
+    /// Files that are heard together
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    pub batch: usize,
+    /// Times that all is heard; the quickest counts
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub rounds: usize,
+    /// auto, float32 or bfloat16
+    #[arg(long, default_value = "auto", value_parser = precision)]
+    pub dtype: Precision,
+}
+
+fn precision(text: &str) -> Result<Precision, String> {
+    match text {
+        "auto" => Ok(Precision::Auto),
+        "float32" => Ok(Precision::Float32),
+        "bfloat16" => Ok(Precision::BFloat16),
+        _ => Err("give auto, float32 or bfloat16".into()),
+    }
+}
+
 /// What to measure.
 #[derive(Args, Debug)]
 pub struct BenchArgs {
@@ -157,6 +232,14 @@ pub fn run() -> ExitCode {
         Command::Synth(args) => {
             logging::for_people();
             told(synth::synth(&args))
+        }
+        Command::Transcribe(args) => {
+            logging::for_people();
+            told(transcribe::transcribe(&args))
+        }
+        Command::BenchHearing(args) => {
+            logging::for_people();
+            told(transcribe::measure(&args))
         }
         Command::Voices(args) => {
             logging::for_people();

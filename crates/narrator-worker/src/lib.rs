@@ -2,7 +2,7 @@
 //!
 //! - `serve` is what narratord spawns: an IO thread speaks frames, the main thread owns the model
 //!   ([`serve`]);
-//! - `synth` and `voices` are one engine call without an orchestrator, for debugging and parity checks.
+//! - `synth`, `transcribe` and `voices` are one engine call without an orchestrator, for debugging and parity checks.
 //!
 //! What it deliberately does not do: retry, write durable files, decide what a fault costs, or outlive
 //! the orchestrator. It holds no state that anybody would miss.
@@ -16,6 +16,7 @@ mod memory;
 pub mod serve;
 mod signals;
 mod synth;
+mod transcribe;
 mod wav;
 
 pub use cli::run;

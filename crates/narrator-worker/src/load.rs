@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use narrator_engine::{EngineError, EngineErrorKind, Synthesizer};
+use narrator_engine::{EngineError, EngineErrorKind, Synthesizer, Transcriber};
 use narrator_proto::{Load, Precision};
-use narrator_torch::{LoadOptions, load_synthesizer};
+use narrator_torch::{LoadOptions, load_synthesizer, load_transcriber};
 
 use crate::cli::ModelArgs;
 use crate::serve::Loaded;
@@ -22,6 +22,15 @@ pub fn for_serving(load: &Load, progress: &mut dyn FnMut(u64, u64)) -> Result<Lo
 pub fn for_people(args: &ModelArgs) -> Result<Box<dyn Synthesizer>, EngineError> {
     let options = LoadOptions { device: args.device, threads: args.threads, ..LoadOptions::default() };
     load_synthesizer(&args.model, &options, &mut |_, _| {})
+}
+
+/// Loads the recogniser that a person asks for.
+pub fn listener_for_people(
+    args: &ModelArgs,
+    precision: narrator_torch::Precision,
+) -> Result<Box<dyn Transcriber>, EngineError> {
+    let options = LoadOptions { device: args.device, threads: args.threads, precision };
+    load_transcriber(&args.model, &options, &mut |_, _| {})
 }
 
 fn precision(wire: Precision) -> narrator_torch::Precision {

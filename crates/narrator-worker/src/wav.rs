@@ -68,8 +68,19 @@ fn header(sample_rate: u32, data_bytes: u32) -> Vec<u8> {
 
 /// Samples of a mono file at `sample_rate`, of 16-bit integers or 32-bit floats.
 pub fn read_mono(path: &Path, sample_rate: u32) -> io::Result<Vec<f32>> {
+    match read(path)? {
+        (rate, samples) if rate == sample_rate => Ok(samples),
+        (rate, _) => Err(wrong(&format!("its rate is {rate} Hz"))),
+    }
+}
+
+fn wrong(what: &str) -> io::Error {
+    io::Error::other(what.to_owned())
+}
+
+/// Rate and samples of a mono file, of 16-bit integers or 32-bit floats.
+pub fn read(path: &Path) -> io::Result<(u32, Vec<f32>)> {
     let bytes = fs::read(path)?;
-    let wrong = |what: &str| io::Error::other(what.to_owned());
     if bytes.get(..4) != Some(b"RIFF") || bytes.get(8..12) != Some(b"WAVE") {
         return Err(wrong("it is not a WAV file"));
     }
@@ -85,20 +96,18 @@ pub fn read_mono(path: &Path, sample_rate: u32) -> io::Result<Vec<f32>> {
                 if field(2) != Some(1) {
                     return Err(wrong("it is not mono"));
                 }
-                if rate != Some(sample_rate) {
-                    return Err(wrong(&format!("its rate is {} Hz", rate.unwrap_or(0))));
-                }
-                format = Some((field(0), field(14)));
+                let rate = rate.filter(|rate| *rate > 0).ok_or_else(|| wrong("it has no rate"))?;
+                format = Some((rate, field(0), field(14)));
             }
             b"data" => {
                 return match format {
-                    Some((Some(1), Some(16))) => {
+                    Some((rate, Some(1), Some(16))) => {
                         let sample = |b: &[u8]| f32::from(i16::from_le_bytes([b[0], b[1]])) / 32768.0;
-                        Ok(body.chunks_exact(2).map(sample).collect())
+                        Ok((rate, body.chunks_exact(2).map(sample).collect()))
                     }
-                    Some((Some(FORMAT_FLOAT), Some(32))) => {
+                    Some((rate, Some(FORMAT_FLOAT), Some(32))) => {
                         let sample = |b: &[u8]| f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
-                        Ok(body.chunks_exact(4).map(sample).collect())
+                        Ok((rate, body.chunks_exact(4).map(sample).collect()))
                     }
                     _ => Err(wrong("its samples are neither 16-bit integers nor 32-bit floats")),
                 };

@@ -1,0 +1,220 @@
+//! From pieces of audio to what is written of them: pieces of like length are encoded and decoded together, and
+//! what fails its tests is decoded again at a higher temperature.
+
+use narrator_core::ScoredWord;
+use narrator_engine::EngineError;
+use rand_chacha::ChaCha8Rng;
+use tch::{Device, Tensor};
+
+use super::decode::{Row, Written};
+use super::decoder::Audio;
+use super::model::Model;
+use super::pieces::{FRAME, Window};
+use super::rules::{Judgement, TEMPERATURES, compression_ratio, judge};
+use super::score::Task;
+use super::words::Expected;
+use crate::error::Doing;
+use crate::qwen3::ops::{Torch, to_floats};
+
+/// Pieces that are decoded together. More share the reading of weights; fewer are more alike in length.
+const ROWS: usize = 16;
+
+/// A stretch of audio that fits a window.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    samples: Vec<f32>,
+    /// Its first frame in the request.
+    pub(crate) offset: usize,
+    pub(crate) language: Option<i64>,
+}
+
+/// A piece that is being written down.
+#[derive(Debug)]
+pub(crate) struct Writing<'a> {
+    pub(crate) piece: usize,
+    pub(crate) row: Row<'a>,
+    pub(crate) expected: Option<&'a Expected>,
+    pub(crate) transcribe: bool,
+    pub(crate) start: usize,
+    pub(crate) no_speech: f32,
+    pub(crate) scored: Vec<ScoredWord>,
+    /// Of the sampling that a failed decoding falls back to.
+    pub(crate) random: ChaCha8Rng,
+    /// Where each token begins, and where the last ends.
+    pub(crate) frames: Vec<usize>,
+}
+
+impl Piece {
+    pub(crate) fn new(samples: Vec<f32>, offset: usize) -> Self {
+        Self { samples, offset, language: None }
+    }
+
+    pub(crate) fn frames(&self) -> usize {
+        self.samples.len().div_ceil(FRAME)
+    }
+}
+
+impl Model {
+    /// States `[pieces, frames, width]` of pieces that share a shape of window. A CPU computes one after the
+    /// other, which keeps them in its cache; a GPU all at once.
+    fn encode(&self, pieces: &[&Piece], told: &mut dyn FnMut()) -> Torch {
+        let capacity = self.config.shape.max_source_positions as usize;
+        let longest = pieces.iter().map(|piece| piece.frames()).max().unwrap_or(1);
+        let window = Window::of(longest, capacity);
+        let at_once = if self.device == Device::Cpu { 1 } else { pieces.len().max(1) };
+        let mut states = Vec::new();
+        for pieces in pieces.chunks(at_once) {
+            let mut mels = Vec::with_capacity(pieces.len());
+            for piece in pieces {
+                let mut samples = vec![0.0; window.frames() * FRAME];
+                samples[..piece.samples.len()].copy_from_slice(&piece.samples);
+                mels.push(self.mel.frames(&samples)?);
+            }
+            states.push(self.encoder.run(&Tensor::f_stack(&mels, 0)?, window, told)?);
+        }
+        Tensor::f_cat(&states, 0)
+    }
+
+    /// What the rows of a group hear.
+    fn audio_of(&self, pieces: &[&Piece], told: &mut dyn FnMut()) -> Torch<Audio> {
+        self.decoder.audio(&self.encode(pieces, told)?)
+    }
+
+    /// The language that is likeliest spoken in a piece.
+    pub(crate) fn language_of(&self, piece: &Piece, told: &mut dyn FnMut()) -> Result<i64, EngineError> {
+        let mut find = || -> Torch<i64> {
+            let audio = self.audio_of(&[piece], told)?;
+            let pass =
+                self.decoder.read(&[self.vocabulary.start], &self.decoder.cache(1, 1)?, &audio, false)?;
+            let logits = to_floats(&self.decoder.logits(&pass.states)?)?;
+            let best = self
+                .vocabulary
+                .languages()
+                .into_iter()
+                .max_by(|a, b| logits[a.0 as usize].total_cmp(&logits[b.0 as usize]));
+            Ok(best.map_or(self.vocabulary.start, |(id, _)| id))
+        };
+        find().doing("finding the language")
+    }
+
+    /// Writes everything down.
+    pub(crate) fn listen(
+        &self,
+        pieces: &[Piece],
+        writings: &mut [Writing],
+        told: &mut dyn FnMut(),
+    ) -> Result<(), EngineError> {
+        let mut order: Vec<usize> = (0..writings.len()).collect();
+        order.sort_by_key(|&at| pieces[writings[at].piece].frames());
+        for group in order.chunks(ROWS) {
+            self.listen_to_group(pieces, writings, group, told)?;
+        }
+        Ok(())
+    }
+
+    fn listen_to_group(
+        &self,
+        pieces: &[Piece],
+        writings: &mut [Writing],
+        group: &[usize],
+        told: &mut dyn FnMut(),
+    ) -> Result<(), EngineError> {
+        let heard: Vec<&Piece> = group.iter().map(|&at| &pieces[writings[at].piece]).collect();
+        let states = self.encode(&heard, told).doing("encoding audio")?;
+        self.attempt(&states, pieces, writings, group, told)?;
+        let mut doubted: Vec<usize> = group.to_vec();
+        for temperature in TEMPERATURES {
+            doubted.retain(|&at| {
+                let writing = &writings[at];
+                writing.transcribe && self.judgement(writing) == Judgement::Doubted
+            });
+            if temperature <= 0.0 {
+                continue;
+            }
+            if doubted.is_empty() {
+                break;
+            }
+            for &at in &doubted {
+                let writing = &mut writings[at];
+                writing.row.temperature = temperature;
+                writing.row.random = Some(writing.random.clone());
+                writing.row.written = Written::default();
+                writing.expected = None;
+            }
+            let rows: Vec<i64> =
+                (0_i64..).zip(group).filter(|(_, at)| doubted.contains(at)).map(|(row, _)| row).collect();
+            let again = Tensor::f_from_slice(&rows)
+                .and_then(|rows| states.f_index_select(0, &rows.f_to_device(self.device)?))
+                .doing("choosing what to hear again")?;
+            self.attempt(&again, pieces, writings, &doubted, told)?;
+            for &at in &doubted {
+                let writing = &mut writings[at];
+                // The next temperature draws on from here.
+                if let Some(random) = writing.row.random.take() {
+                    writing.random = random;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn judgement(&self, writing: &Writing) -> Judgement {
+        let written = &writing.row.written;
+        let ratio = compression_ratio(self.vocabulary.decode(&written.tokens).trim());
+        judge(written.mean_log_prob(), ratio, writing.no_speech)
+    }
+
+    /// Decodes a group, of which `states` `[group, frames, width]` are the encoder's.
+    fn attempt(
+        &self,
+        states: &Tensor,
+        pieces: &[Piece],
+        writings: &mut [Writing],
+        group: &[usize],
+        told: &mut dyn FnMut(),
+    ) -> Result<(), EngineError> {
+        let audio = self.decoder.audio(states).doing("projecting what was heard")?;
+        let mut tasks: Vec<Task> = group
+            .iter()
+            .map(|&at| {
+                let writing = &mut writings[at];
+                Task {
+                    row: std::mem::replace(&mut writing.row, Row::new(Vec::new(), &[], 0)),
+                    expected: writing.expected,
+                    transcribe: writing.transcribe,
+                    frames: pieces[writing.piece].frames(),
+                    start: writing.start,
+                    no_speech: 0.0,
+                    scored: Vec::new(),
+                }
+            })
+            .collect();
+        let cache = self.read_expected(&mut tasks, &audio)?;
+        told();
+        let frames: Vec<usize> = tasks.iter().map(|task| task.frames).collect();
+        let mut rows = Vec::with_capacity(tasks.len());
+        for (task, &at) in tasks.into_iter().zip(group) {
+            let writing = &mut writings[at];
+            writing.no_speech = task.no_speech;
+            if writing.expected.is_some() {
+                writing.scored = task.scored;
+            }
+            let mut row = task.row;
+            if !task.transcribe {
+                row.most = 0;
+            }
+            rows.push(row);
+        }
+        let width = states.size()[1] as usize;
+        self.write(&mut rows, cache, audio, told)?;
+        for ((mut row, &at), frames) in rows.into_iter().zip(group).zip(frames) {
+            let writing = &mut writings[at];
+            if writing.transcribe {
+                writing.frames = self.frames_of(&row.written.attention, width, frames);
+            }
+            row.written.attention = Vec::new();
+            writing.row = row;
+        }
+        Ok(())
+    }
+}

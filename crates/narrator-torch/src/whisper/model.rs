@@ -1,0 +1,80 @@
+//! A whole checkpoint in memory.
+
+use std::path::Path;
+
+use narrator_engine::EngineError;
+use tch::{Device, Kind, Tensor};
+
+use super::config::Config;
+use super::decoder::Decoder;
+use super::encoder::Encoder;
+use super::mel::LogMel;
+use super::rules::Suppressed;
+use super::tokenizer::Vocabulary;
+use crate::error::Doing;
+use crate::manner::{LoadOptions, Precision};
+use crate::qwen3::ops::Torch;
+use crate::qwen3::source::{Folder, Loader, Mappings};
+
+/// Networks, vocabulary and what is derived from them once.
+#[derive(Debug)]
+pub(crate) struct Model {
+    pub(crate) config: Config,
+    pub(crate) vocabulary: Vocabulary,
+    pub(crate) mel: LogMel,
+    pub(crate) encoder: Encoder,
+    pub(crate) decoder: Decoder,
+    pub(crate) suppressed: Suppressed,
+    /// Tokens that are written and not heard.
+    pub(crate) silent: Tensor,
+    /// Of every token, the one with its first letter in the other case, or itself.
+    pub(crate) other_case: Vec<i64>,
+    pub(crate) device: Device,
+    /// The files that tensors may lie in; last, so that it is let go last.
+    _mappings: Mappings,
+}
+
+impl Model {
+    /// Loads the checkpoint in `dir`.
+    pub(crate) fn load(
+        dir: &Path,
+        options: &LoadOptions,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, EngineError> {
+        let config = Config::read(dir)?;
+        let vocabulary = Vocabulary::read(dir, &config)?;
+        let device = options.device.tch();
+        let kind = kind_for(options);
+        let folder = Folder::open(dir, 0, 0, progress)?;
+        let loader = Loader::new(&folder, kind, device).at("model");
+        let derive = || -> Torch<(Suppressed, Tensor)> {
+            let silent: Vec<i64> =
+                (0..vocabulary.len() as i64).filter(|&id| vocabulary.is_silent(id)).collect();
+            Ok((
+                Suppressed::new(&config, &vocabulary, device)?,
+                Tensor::f_from_slice(&silent)?.f_to_device(device)?,
+            ))
+        };
+        let (suppressed, silent) = derive().doing("placing the vocabulary's rules")?;
+        Ok(Self {
+            mel: LogMel::new(config.shape.num_mel_bins, device)?,
+            encoder: Encoder::load(&loader.at("encoder"), &config.shape)?,
+            decoder: Decoder::load(&loader.at("decoder"), &config)?,
+            suppressed,
+            silent,
+            other_case: vocabulary.other_case(),
+            device,
+            _mappings: folder.mappings(),
+            vocabulary,
+            config,
+        })
+    }
+}
+
+/// On a GPU bfloat16; on a CPU float32 unless asked otherwise.
+fn kind_for(options: &LoadOptions) -> Kind {
+    match (options.precision, options.device) {
+        (Precision::BFloat16, _) | (Precision::Auto, crate::Device::Cuda(_)) => Kind::BFloat16,
+        (Precision::Float32, _) | (Precision::Auto, crate::Device::Cpu) => Kind::Float,
+    }
+}
