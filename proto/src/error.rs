@@ -43,7 +43,7 @@ pub enum MessageError {
     Payload { kind: Kind, why: String },
     #[error("{} payload has {extra} bytes too many", kind.spec().name)]
     Trailing { kind: Kind, extra: usize },
-    #[error("Pcm payload of {bytes} bytes is not a whole number of samples, at least one")]
+    #[error("samples of {bytes} bytes is not a whole number of samples, at least one")]
     Samples { bytes: usize },
     #[error("{} message cannot be written: {why}", kind.spec().name)]
     Encode { kind: Kind, why: String },

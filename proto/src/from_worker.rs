@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::frame::RequestId;
 use crate::identity::{BUILD_ID, Nonce, ProtocolVersion};
+use crate::listening::{Heard, ListenerReady};
 
 /// A message from a worker to the orchestrator.
 #[derive(Clone, PartialEq, Debug)]
@@ -19,6 +20,8 @@ pub enum FromWorker {
     Failed { request: RequestId, failure: Failure },
     Fatal(Fatal),
     Goodbye,
+    ListenerReady(ListenerReady),
+    Heard { request: RequestId, heard: Heard },
 }
 
 /// The first frame. Its layout holds across protocol versions, so that any two builds can at least tell

@@ -6,9 +6,9 @@
 //! | numbers | use |
 //! |---|---|
 //! | `0x01..=0x1f` | from the worker: life and speech |
-//! | `0x20..=0x3f` | from the worker: reserved for transcription |
+//! | `0x20..=0x3f` | from the worker: listening: what was heard |
 //! | `0x41..=0x5f` | to the worker: life and speech |
-//! | `0x60..=0x7f` | to the worker: reserved for transcription |
+//! | `0x60..=0x7f` | to the worker: listening |
 //! | the rest | unused, refused |
 
 /// Who sends a kind.
@@ -116,6 +116,10 @@ kinds! {
     Fatal = 0x09: FromWorker, Control, Process;
     /// Drained: nothing follows.
     Goodbye = 0x0a: FromWorker, Control, Process;
+    /// A recogniser is loaded and has heard a warm-up.
+    ListenerReady = 0x20: FromWorker, Control, Process;
+    /// What was heard; the request is complete.
+    Heard = 0x21: FromWorker, Text, Request;
     /// The handshake held.
     Welcome = 0x41: ToWorker, Control, Process;
     /// The handshake did not hold, and why.
@@ -132,6 +136,10 @@ kinds! {
     SetRows = 0x47: ToWorker, Control, Process;
     /// Finish what was accepted or is queued, then say goodbye.
     Drain = 0x48: ToWorker, Control, Process;
+    /// Hear the audio that follows.
+    Listen = 0x60: ToWorker, Text, Request;
+    /// The next samples of it, raw.
+    ListenPcm = 0x61: ToWorker, Pcm, Request;
 }
 
 impl Kind {

@@ -24,6 +24,7 @@ mod frame;
 mod from_worker;
 mod identity;
 mod kind;
+mod listening;
 mod message;
 mod pcm;
 mod to_worker;
@@ -37,6 +38,7 @@ pub use from_worker::{
 };
 pub use identity::{BUILD_ID, Nonce, ProtocolVersion};
 pub use kind::{Direction, Kind, KindSpec, Scope, SizeClass};
+pub use listening::{Heard, Listen, ListenerReady, MAX_LISTEN_SAMPLES};
 pub use message::{Message, pcm_frame};
 pub use pcm::MAX_CHUNK_SAMPLES;
 pub use to_worker::{Load, Precision, Refusal, SetRows, Speak, ToWorker, Welcome};

@@ -38,6 +38,8 @@ impl Message for FromWorker {
             Self::Failed { request, failure } => coded(Kind::Failed, *request, failure),
             Self::Fatal(fatal) => coded(Kind::Fatal, RequestId(0), fatal),
             Self::Goodbye => bare(Kind::Goodbye, RequestId(0)),
+            Self::ListenerReady(ready) => coded(Kind::ListenerReady, RequestId(0), ready),
+            Self::Heard { request, heard } => coded(Kind::Heard, *request, heard),
         }
     }
 
@@ -54,6 +56,8 @@ impl Message for FromWorker {
             Kind::Failed => read(frame).map(|failure| Self::Failed { request, failure }),
             Kind::Fatal => read(frame).map(Self::Fatal),
             Kind::Goodbye => read(frame).map(|()| Self::Goodbye),
+            Kind::ListenerReady => read(frame).map(Self::ListenerReady),
+            Kind::Heard => read(frame).map(|heard| Self::Heard { request, heard }),
             kind => Err(MessageError::Direction { kind, direction: Self::DIRECTION }),
         }
     }
@@ -72,6 +76,8 @@ impl Message for ToWorker {
             Self::CancelAll => bare(Kind::CancelAll, RequestId(0)),
             Self::SetRows(rows) => coded(Kind::SetRows, RequestId(0), rows),
             Self::Drain => bare(Kind::Drain, RequestId(0)),
+            Self::Listen { request, listen } => coded(Kind::Listen, *request, listen),
+            Self::ListenPcm { request, samples } => samples_frame(Kind::ListenPcm, *request, samples),
         }
     }
 
@@ -86,6 +92,8 @@ impl Message for ToWorker {
             Kind::CancelAll => read(frame).map(|()| Self::CancelAll),
             Kind::SetRows => read(frame).map(Self::SetRows),
             Kind::Drain => read(frame).map(|()| Self::Drain),
+            Kind::Listen => read(frame).map(|listen| Self::Listen { request, listen }),
+            Kind::ListenPcm => Ok(Self::ListenPcm { request, samples: pcm::from_bytes(frame.payload())? }),
             kind => Err(MessageError::Direction { kind, direction: Self::DIRECTION }),
         }
     }
@@ -93,10 +101,14 @@ impl Message for ToWorker {
 
 /// A chunk of samples as a frame, without a message that owns them.
 pub fn pcm_frame(request: RequestId, samples: &[f32]) -> Result<Frame, MessageError> {
+    samples_frame(Kind::Pcm, request, samples)
+}
+
+fn samples_frame(kind: Kind, request: RequestId, samples: &[f32]) -> Result<Frame, MessageError> {
     if samples.is_empty() {
         return Err(MessageError::Samples { bytes: 0 });
     }
-    Ok(Frame::new(Kind::Pcm, request.0, pcm::to_bytes(samples))?)
+    Ok(Frame::new(kind, request.0, pcm::to_bytes(samples))?)
 }
 
 fn coded<T: Serialize>(kind: Kind, request: RequestId, value: &T) -> Result<Frame, MessageError> {

@@ -5,7 +5,7 @@
 use crate::MessageError;
 use crate::kind::SizeClass;
 
-/// Most samples in one chunk: what the payload's limit holds. A sender keeps to half a second.
+/// Most samples in one chunk: what the payload's limit holds. A worker that speaks keeps to half a second.
 pub const MAX_CHUNK_SAMPLES: usize = SizeClass::Pcm.limit_bytes() / size_of::<f32>();
 
 pub(crate) fn to_bytes(samples: &[f32]) -> Vec<u8> {

@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use crate::frame::RequestId;
 use crate::identity::{BUILD_ID, ProtocolVersion};
+use crate::listening::Listen;
 
 /// A message from the orchestrator to a worker.
 #[derive(Clone, PartialEq, Debug)]
@@ -17,6 +18,8 @@ pub enum ToWorker {
     CancelAll,
     SetRows(SetRows),
     Drain,
+    Listen { request: RequestId, listen: Listen },
+    ListenPcm { request: RequestId, samples: Vec<f32> },
 }
 
 /// The handshake held.

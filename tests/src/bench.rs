@@ -8,8 +8,8 @@ use std::time::Duration;
 use narrator_core::{ContentKey, SegmentId};
 use narrator_ipc::RunDir;
 use narrator_pool::{
-    Control, DeviceProbe, Lease, Outcome, Pool, PoolConfig, PoolEvent, Quarantined, ResultSink,
-    SegmentSource, SinkError, SupervisionSettings, Take, What, Work,
+    Answer, Control, Craft, DeviceProbe, Lease, Numbering, Outcome, Pool, PoolConfig, PoolEvent, Quarantined,
+    ResultSink, SegmentSource, SinkError, SpeakTask, SupervisionSettings, Take, Task, What, Work,
 };
 use narrator_proto::Precision;
 use tempfile::TempDir;
@@ -59,10 +59,13 @@ pub fn work(index: usize, text: &str) -> Work {
     Work {
         segment: SegmentId::from_index(index),
         key: ContentKey::of(text, &speech),
-        text: text.to_owned(),
-        language: "en".into(),
-        voice: None,
-        speed: 1.0,
+        task: Task::Speak(SpeakTask {
+            text: text.to_owned(),
+            language: "en".into(),
+            voice: None,
+            speed: 1.0,
+            first_take: 0,
+        }),
     }
 }
 
@@ -189,6 +192,9 @@ impl Bench {
         let script = serde_json::to_string(&self.script).expect("a script");
         PoolConfig {
             run: "run-1".into(),
+            crew: None,
+            craft: Craft::Speaking,
+            numbering: Numbering::default(),
             program: self.program.clone(),
             args: vec![],
             env: vec![
@@ -294,8 +300,9 @@ struct Sink {
 }
 
 impl ResultSink for Sink {
-    fn accept(&mut self, takes: &[&Take]) -> Vec<Result<(), SinkError>> {
-        let verdicts = (self.verdict)(takes);
+    fn accept(&mut self, answers: &[&Answer]) -> Vec<Result<(), SinkError>> {
+        let takes: Vec<&Take> = answers.iter().filter_map(|answer| answer.take()).collect();
+        let verdicts = (self.verdict)(&takes);
         let accepted = takes.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok());
         self.stage.lock().takes.extend(accepted.map(|(take, _)| (*take).clone()));
         verdicts

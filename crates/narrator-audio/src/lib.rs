@@ -43,6 +43,7 @@ mod programme;
 mod render;
 mod tags;
 mod wav;
+mod windows;
 
 pub use assemble::assemble;
 pub use assembly::{
@@ -53,3 +54,4 @@ pub use error::{AudioError, AudioErrorKind};
 pub use ffmpeg::Ffmpeg;
 pub use format::{Format, Output};
 pub use loudness::{Measurement, Meter, measure};
+pub use windows::{LISTENING_RATE, Window, Windows};

@@ -157,7 +157,7 @@ fn long_book(folder: &Path) -> Outcome<()> {
         std::fs::create_dir_all(takes.join(format!("{shard:02x}")))?;
     }
     for n in 1..=LONG_BOOK {
-        std::fs::write(take_path(&takes, &key(n)), [0])?;
+        std::fs::write(take_path(&takes, &key(n), 0), [0])?;
     }
     let best = best_of(5, || {
         let lost = lost_takes(&StdFs, &takes, &replay, false)?;

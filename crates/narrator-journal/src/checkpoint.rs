@@ -113,29 +113,38 @@ impl Checkpoint {
     /// Records accepted takes, and returns once all of them are durable. An error of kind
     /// [`ErrorKind::DiskFull`] leaves everything in use: the same call may be made again.
     pub fn record(&mut self, results: &[NewTake<'_>]) -> Result<Vec<SegmentDone>, JournalError> {
+        let done = self.store(results)?;
+        let records: Vec<Record> = done.iter().cloned().map(Record::SegmentDone).collect();
+        self.journal.append_batch(&records)?;
+        Ok(done)
+    }
+
+    /// As [`Self::record`], of takes that are still to be judged: durable, and nobody's result yet.
+    pub fn record_spoken(&mut self, takes: &[NewTake<'_>]) -> Result<Vec<SegmentDone>, JournalError> {
+        let spoken = self.store(takes)?;
+        let records: Vec<Record> = spoken.iter().cloned().map(Record::TakeSpoken).collect();
+        self.journal.append_batch(&records)?;
+        Ok(spoken)
+    }
+
+    fn store(&mut self, results: &[NewTake<'_>]) -> Result<Vec<SegmentDone>, JournalError> {
         self.journal.check()?;
-        let files: Vec<_> = results.iter().map(|result| (result.key, result.flac)).collect();
+        let files: Vec<_> = results.iter().map(|result| (result.key, result.take, result.flac)).collect();
         let stored = self.takes.put_all(&files).inspect_err(|error| {
             if error.kind() != ErrorKind::DiskFull {
                 self.journal.poison(error.to_string());
             }
         })?;
-        let done: Vec<SegmentDone> = results
-            .iter()
-            .zip(stored)
-            .map(|(result, stored)| SegmentDone {
-                segment: result.segment,
-                key: result.key,
-                take: result.take,
-                samples: result.samples,
-                rate: result.rate,
-                bytes: stored.bytes,
-                audio: stored.hash,
-            })
-            .collect();
-        let records: Vec<Record> = done.iter().cloned().map(Record::SegmentDone).collect();
-        self.journal.append_batch(&records)?;
-        Ok(done)
+        let done = results.iter().zip(stored).map(|(result, stored)| SegmentDone {
+            segment: result.segment,
+            key: result.key,
+            take: result.take,
+            samples: result.samples,
+            rate: result.rate,
+            bytes: stored.bytes,
+            audio: stored.hash,
+        });
+        Ok(done.collect())
     }
 
     /// Records what is not a result: faults, quarantines, reopenings, dispatches.

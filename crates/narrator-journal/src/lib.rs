@@ -39,7 +39,7 @@ pub use journal::{JOURNAL_NAME, Journal, RecordLog, TornTail, read};
 pub use lock::{JobLock, LOCK_NAME};
 pub use record::{
     Digest, Record, Reopening, RunClosed, RunId, RunOpened, SegmentDone, SegmentFault, SegmentQuarantined,
-    SegmentReopened,
+    SegmentReopened, TakeKept, TakeRefused,
 };
 pub use repair::{LeftOut, RepairReport, repair};
 pub use replay::{Replay, Standing};

@@ -23,6 +23,11 @@ const SEGMENT_QUARANTINED: u8 = 4;
 const SEGMENT_REOPENED: u8 = 5;
 const RUN_CLOSED: u8 = 6;
 const DISPATCHED: u8 = MAY_SKIP | 1;
+// A reader without these three speaks again what they tell of, or goes without a take of what is in
+// quarantine: nothing that it must not do.
+const TAKE_SPOKEN: u8 = MAY_SKIP | 2;
+const TAKE_REFUSED: u8 = MAY_SKIP | 3;
+const TAKE_KEPT: u8 = MAY_SKIP | 4;
 
 /// One orchestrator process working on a job; written like a UUID.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -153,6 +158,28 @@ pub struct SegmentQuarantined {
     pub reason: String,
 }
 
+/// A take was heard and found wanting.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct TakeRefused {
+    pub segment: SegmentId,
+    pub key: ContentKey,
+    pub take: u32,
+    /// What counts against it: the take with the least is the best one.
+    pub faults: u32,
+    /// What is tried next, by its stable name; `quarantine` is the last.
+    pub next: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// The take that a segment in quarantine is heard with: the best one of those that were refused.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct TakeKept {
+    pub segment: SegmentId,
+    pub key: ContentKey,
+    pub take: u32,
+}
+
 /// Why a segment that was done or quarantined is to be spoken again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -161,6 +188,8 @@ pub enum Reopening {
     TakeLost,
     /// A person asked for it: `narratord retake`.
     Asked,
+    /// It was accepted unheard, and then heard and refused.
+    Refused,
 }
 
 /// A segment is to be spoken again: what was known of it no longer holds.
@@ -193,6 +222,10 @@ pub enum Record {
     Dispatched {
         dispatches: Vec<Dispatch>,
     },
+    /// A take is durable, and nobody has judged it yet. The facts are those of a result.
+    TakeSpoken(SegmentDone),
+    TakeRefused(TakeRefused),
+    TakeKept(TakeKept),
 }
 
 /// What a kind and a payload turned out to be.
@@ -216,10 +249,13 @@ impl Record {
                 let pack = pack.bytes(&r.run.0).bytes(&r.plan.0).bytes(&r.settings.0).u64(r.at_ms);
                 (RUN_OPENED, pack.text(&r.build, MAX_TEXT_BYTES).text(&r.model_hash, MAX_TEXT_BYTES))
             }
-            Self::SegmentDone(r) => {
-                let pack = pack.u32(r.segment.0).u32(r.take).key(&r.key).u64(r.samples).u64(r.bytes);
-                (SEGMENT_DONE, pack.u32(r.rate).bytes(&r.audio.0))
+            Self::SegmentDone(r) => (SEGMENT_DONE, pack_take(pack, r)),
+            Self::TakeSpoken(r) => (TAKE_SPOKEN, pack_take(pack, r)),
+            Self::TakeRefused(r) => {
+                let pack = pack.u32(r.segment.0).u32(r.take).key(&r.key).u32(r.faults);
+                (TAKE_REFUSED, pack.text(&r.next, MAX_TEXT_BYTES).text(&r.reason, MAX_TEXT_BYTES))
             }
+            Self::TakeKept(r) => (TAKE_KEPT, pack.u32(r.segment.0).u32(r.take).key(&r.key)),
             Self::SegmentFault(r) => {
                 let pack = pack.u32(r.segment.0).u32(r.attempt).key(&r.key).u64(r.incarnation.0);
                 (SEGMENT_FAULT, pack.u8(fault_code(r.fault)))
@@ -243,7 +279,7 @@ impl Record {
     }
 
     pub(crate) fn decode(kind: u8, version: u8, payload: &[u8]) -> Decoded {
-        let known = matches!(kind, RUN_OPENED..=RUN_CLOSED | DISPATCHED);
+        let known = matches!(kind, RUN_OPENED..=RUN_CLOSED | DISPATCHED..=TAKE_KEPT);
         if !known || version > 1 {
             return if kind & MAY_SKIP != 0 { Decoded::Skipped } else { Decoded::Newer };
         }
@@ -257,6 +293,18 @@ impl Record {
     }
 }
 
+fn pack_take(pack: Pack, r: &SegmentDone) -> Pack {
+    let pack = pack.u32(r.segment.0).u32(r.take).key(&r.key).u64(r.samples).u64(r.bytes);
+    pack.u32(r.rate).bytes(&r.audio.0)
+}
+
+fn unpack_take(fields: &mut Unpack<'_>) -> Option<SegmentDone> {
+    let (segment, take, key) = (SegmentId(fields.u32()?), fields.u32()?, fields.key()?);
+    let (samples, bytes) = (fields.u64()?, fields.u64()?);
+    let (rate, audio) = (fields.u32()?, Digest(fields.array()?));
+    Some(SegmentDone { segment, key, take, samples, rate, bytes, audio })
+}
+
 fn decode_fields(kind: u8, fields: &mut Unpack<'_>) -> Option<Record> {
     Some(match kind {
         RUN_OPENED => Record::RunOpened(RunOpened {
@@ -267,11 +315,17 @@ fn decode_fields(kind: u8, fields: &mut Unpack<'_>) -> Option<Record> {
             build: fields.text(MAX_TEXT_BYTES)?.into(),
             model_hash: fields.text(MAX_TEXT_BYTES)?.into(),
         }),
-        SEGMENT_DONE => {
+        SEGMENT_DONE => Record::SegmentDone(unpack_take(fields)?),
+        TAKE_SPOKEN => Record::TakeSpoken(unpack_take(fields)?),
+        TAKE_REFUSED => {
             let (segment, take, key) = (SegmentId(fields.u32()?), fields.u32()?, fields.key()?);
-            let (samples, bytes) = (fields.u64()?, fields.u64()?);
-            let (rate, audio) = (fields.u32()?, Digest(fields.array()?));
-            Record::SegmentDone(SegmentDone { segment, key, take, samples, rate, bytes, audio })
+            let faults = fields.u32()?;
+            let (next, reason) = (fields.text(MAX_TEXT_BYTES)?.into(), fields.text(MAX_TEXT_BYTES)?.into());
+            Record::TakeRefused(TakeRefused { segment, key, take, faults, next, reason })
+        }
+        TAKE_KEPT => {
+            let (segment, take, key) = (SegmentId(fields.u32()?), fields.u32()?, fields.key()?);
+            Record::TakeKept(TakeKept { segment, key, take })
         }
         SEGMENT_FAULT => {
             let (segment, attempt, key) = (SegmentId(fields.u32()?), fields.u32()?, fields.key()?);
@@ -340,6 +394,7 @@ const fn reopening_code(why: Reopening) -> u8 {
     match why {
         Reopening::TakeLost => 1,
         Reopening::Asked => 2,
+        Reopening::Refused => 3,
     }
 }
 
@@ -347,6 +402,7 @@ const fn reopening_from(code: u8) -> Option<Reopening> {
     match code {
         1 => Some(Reopening::TakeLost),
         2 => Some(Reopening::Asked),
+        3 => Some(Reopening::Refused),
         _ => None,
     }
 }

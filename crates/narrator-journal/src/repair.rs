@@ -135,11 +135,15 @@ fn choose(
     for Located { offset, content, .. } in behind {
         let why = match content {
             Content::Skipped { .. } => "a record of a newer version",
-            Content::Known(Record::SegmentDone(done)) if !take_proves(fs, takes, &done)? => {
+            Content::Known(Record::SegmentDone(done) | Record::TakeSpoken(done))
+                if !take_proves(fs, takes, &done)? =>
+            {
                 "a result whose take is not on the disk as recorded"
             }
             Content::Known(Record::SegmentFault(_)) => "a fault",
             Content::Known(Record::SegmentQuarantined(_)) => "a quarantine",
+            Content::Known(Record::TakeRefused(_)) => "a refused take",
+            Content::Known(Record::TakeKept(_)) => "a take kept of a quarantine",
             Content::Known(Record::Dispatched { .. }) => "a list of dispatches",
             Content::Known(record) => {
                 saved.push(record);
@@ -153,7 +157,7 @@ fn choose(
 
 /// Whether the disk holds the very take that a result speaks of.
 fn take_proves(fs: &dyn FileSystem, takes: &Path, done: &SegmentDone) -> Result<bool, JournalError> {
-    let path = take_path(takes, &done.key);
+    let path = take_path(takes, &done.key, done.take);
     if fs.size(&path).map_err(io_error("look for", &path))? != Some(done.bytes) {
         return Ok(false);
     }

@@ -5,14 +5,16 @@
 //! So everything is kept by content key, and a changed script is no reason to refuse a journal.
 //!
 //! Replay is idempotent, and records of one key may come twice or late: done outranks quarantined, which
-//! outranks faults; of several results the last holds, since its file replaced the others'. Only
-//! [`SegmentReopened`](crate::SegmentReopened) takes something back.
+//! outranks faults; of several results the last holds. Takes that were spoken and not accepted are kept
+//! beside that, by number. Only [`SegmentReopened`](crate::SegmentReopened) takes something back.
 
 use std::collections::HashMap;
 
 use narrator_core::{ContentKey, Fault, Incarnation};
 
-use crate::record::{Record, RunClosed, RunOpened, SegmentDone, SegmentFault, SegmentQuarantined};
+use crate::record::{
+    Record, Reopening, RunClosed, RunOpened, SegmentDone, SegmentFault, SegmentQuarantined, TakeRefused,
+};
 
 /// Where a segment stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,6 +30,24 @@ struct Known {
     done: Option<SegmentDone>,
     quarantined: Option<SegmentQuarantined>,
     faults: Vec<SegmentFault>,
+    spoken: Vec<SegmentDone>,
+    refused: Vec<TakeRefused>,
+    kept: Option<u32>,
+    /// Numbers below this are of takes that a person no longer wants.
+    first_take: u32,
+}
+
+impl Known {
+    fn audible(&self) -> Option<&SegmentDone> {
+        let kept = || self.spoken.iter().find(|take| Some(take.take) == self.kept);
+        self.done.as_ref().or_else(kept)
+    }
+
+    /// The first take's number when everything is to be spoken anew, with other random numbers.
+    fn anew(&self) -> u32 {
+        let spoken = self.spoken.iter().chain(&self.done).map(|take| take.take + 1);
+        spoken.max().unwrap_or_default().max(self.first_take)
+    }
 }
 
 /// The final state that the records of a journal describe.
@@ -69,8 +89,27 @@ impl Replay {
                 self.known(given_up.key).quarantined = Some(given_up.clone());
             }
             Record::SegmentReopened(reopened) => {
-                self.segments.remove(&reopened.key);
+                let gone = self.segments.remove(&reopened.key).unwrap_or_default();
+                // A take that was lost is made again as it was; one that was not liked is not.
+                let first_take = match reopened.why {
+                    Reopening::TakeLost => gone.first_take,
+                    Reopening::Asked | Reopening::Refused => gone.anew(),
+                };
+                if first_take > 0 {
+                    self.known(reopened.key).first_take = first_take;
+                }
             }
+            Record::TakeSpoken(take) => {
+                let spoken = &mut self.known(take.key).spoken;
+                spoken.retain(|known| known.take != take.take);
+                spoken.push(take.clone());
+            }
+            Record::TakeRefused(refused) => {
+                let known = &mut self.known(refused.key).refused;
+                known.retain(|known| known.take != refused.take);
+                known.push(refused.clone());
+            }
+            Record::TakeKept(kept) => self.known(kept.key).kept = Some(kept.take),
             Record::RunClosed(closed) => self.closed = Some(closed.clone()),
             Record::Dispatched { dispatches } => {
                 for dispatch in dispatches {
@@ -106,6 +145,44 @@ impl Replay {
         self.segments.values().filter(|known| known.done.is_none()).filter_map(|k| k.quarantined.as_ref())
     }
 
+    /// Takes of this content that are durable and not accepted, in the order in which they were spoken.
+    pub fn spoken(&self, key: &ContentKey) -> &[SegmentDone] {
+        self.segments.get(key).map_or(&[], |known| &known.spoken)
+    }
+
+    /// Takes of this content that were heard and refused, in that order.
+    pub fn refused(&self, key: &ContentKey) -> &[TakeRefused] {
+        self.segments.get(key).map_or(&[], |known| &known.refused)
+    }
+
+    /// The number from which on takes of this content are wanted.
+    pub fn first_take(&self, key: &ContentKey) -> u32 {
+        self.segments.get(key).map_or(0, |known| known.first_take)
+    }
+
+    /// The number of the next take of this content: behind every one that was ever spoken.
+    pub fn next_take(&self, key: &ContentKey) -> u32 {
+        self.segments.get(key).map_or(0, Known::anew)
+    }
+
+    /// The same, of one content alone.
+    #[must_use]
+    pub fn only(&self, key: &ContentKey) -> Self {
+        let known = self.segments.get(key).map(|known| (*key, known.clone()));
+        Self { segments: known.into_iter().collect(), ..Self::default() }
+    }
+
+    /// The take that is heard of this content: the accepted one, or of a segment in quarantine the one
+    /// that was kept.
+    pub fn audible(&self, key: &ContentKey) -> Option<&SegmentDone> {
+        self.segments.get(key).and_then(Known::audible)
+    }
+
+    /// Every take that the audiobook may be made from, in no order.
+    pub fn audible_takes(&self) -> impl Iterator<Item = &SegmentDone> {
+        self.segments.values().filter_map(Known::audible)
+    }
+
     /// The runs that worked on the job, first to last.
     pub fn openings(&self) -> &[RunOpened] {
         &self.openings
@@ -133,5 +210,62 @@ impl Replay {
 
     fn saw(&mut self, incarnation: Incarnation) {
         self.last_incarnation = self.last_incarnation.max(incarnation.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use narrator_core::SegmentId;
+
+    use super::*;
+    use crate::record::{Digest, SegmentReopened, TakeKept};
+
+    const KEY: ContentKey = ContentKey([7; 32]);
+    const SEGMENT: SegmentId = SegmentId(3);
+
+    fn facts(take: u32) -> SegmentDone {
+        let audio = Digest::of(&take.to_le_bytes());
+        SegmentDone { segment: SEGMENT, key: KEY, take, samples: 9, rate: 24_000, bytes: 5, audio }
+    }
+
+    fn refused(take: u32, faults: u32) -> Record {
+        let (next, reason) = ("new_seed".to_owned(), "a word is missing".to_owned());
+        Record::TakeRefused(TakeRefused { segment: SEGMENT, key: KEY, take, faults, next, reason })
+    }
+
+    fn reopened(why: Reopening) -> Record {
+        Record::SegmentReopened(SegmentReopened { segment: SEGMENT, key: KEY, why })
+    }
+
+    #[test]
+    fn a_spoken_take_is_nobodys_result() {
+        let replay = Replay::of(&[Record::TakeSpoken(facts(0)), Record::TakeSpoken(facts(0)), refused(0, 2)]);
+        assert_eq!(replay.standing(&KEY), Standing::Pending(&[]));
+        assert_eq!((replay.spoken(&KEY).len(), replay.refused(&KEY).len()), (1, 1));
+        assert_eq!(replay.audible(&KEY), None);
+    }
+
+    #[test]
+    fn a_quarantined_segment_is_heard_with_the_take_that_was_kept() {
+        let given_up = SegmentQuarantined { segment: SEGMENT, key: KEY, reason: "why".into() };
+        let kept = Record::TakeKept(TakeKept { segment: SEGMENT, key: KEY, take: 1 });
+        let records = [Record::TakeSpoken(facts(0)), Record::TakeSpoken(facts(1)), kept];
+        let mut replay = Replay::of(&records);
+        replay.apply(&Record::SegmentQuarantined(given_up.clone()));
+        assert_eq!(replay.standing(&KEY), Standing::Quarantined(&given_up));
+        assert_eq!(replay.audible(&KEY), Some(&facts(1)));
+        replay.apply(&Record::SegmentDone(facts(0)));
+        assert_eq!(replay.audible(&KEY), Some(&facts(0)), "a result is better");
+    }
+
+    #[test]
+    fn what_a_person_did_not_like_is_not_made_again_and_what_was_lost_is() {
+        let mut replay = Replay::of(&[Record::SegmentDone(facts(2)), reopened(Reopening::TakeLost)]);
+        assert_eq!(replay.first_take(&KEY), 0);
+        replay.apply(&Record::SegmentDone(facts(2)));
+        replay.apply(&reopened(Reopening::Asked));
+        assert_eq!((replay.first_take(&KEY), replay.standing(&KEY)), (3, Standing::Pending(&[])));
+        replay.apply(&reopened(Reopening::Asked));
+        assert_eq!(replay.first_take(&KEY), 3, "asked twice, wanted once");
     }
 }

@@ -1,4 +1,5 @@
-//! Takes on disk, by content: `takes/ab/<content key>.flac`.
+//! Takes on disk, by content and number: `takes/ab/<content key>.flac` is the first take of a content, and
+//! `takes/ab/<content key>-2.flac` the third, whose number is 2.
 //!
 //! A take is durable in this order: a temporary file beside its place, fsync, rename, fsync of the
 //! folder. So a name without `.part` always holds a whole take, and a crash leaves at worst a `.part`,
@@ -91,38 +92,38 @@ impl TakeStore {
         self
     }
 
-    /// Where the take of this content lies.
-    pub fn path(&self, key: &ContentKey) -> PathBuf {
-        take_path(&self.root, key)
+    /// Where the take of this content and number lies.
+    pub fn path(&self, key: &ContentKey, take: u32) -> PathBuf {
+        take_path(&self.root, key, take)
     }
 
     /// The bytes of a take.
-    pub fn read(&self, key: &ContentKey) -> Result<Vec<u8>, JournalError> {
-        let path = self.path(key);
+    pub fn read(&self, key: &ContentKey, take: u32) -> Result<Vec<u8>, JournalError> {
+        let path = self.path(key, take);
         self.fs.read(&path).map_err(io_error("read", &path))
     }
 
     /// Makes one take durable.
-    pub fn put(&self, key: ContentKey, flac: &[u8]) -> Result<StoredTake, JournalError> {
-        self.put_all(&[(key, flac)])?;
+    pub fn put(&self, key: ContentKey, take: u32, flac: &[u8]) -> Result<StoredTake, JournalError> {
+        self.put_all(&[(key, take, flac)])?;
         Ok(stored(flac))
     }
 
     /// Makes takes durable, in the order given; on an error none of them is promised, and no half-written
     /// file stays as far as the disk still obeys.
-    pub fn put_all(&self, takes: &[(ContentKey, &[u8])]) -> Result<Vec<StoredTake>, JournalError> {
-        let mut folders: Vec<u8> = takes.iter().map(|(key, _)| key.0[0]).collect();
+    pub fn put_all(&self, takes: &[(ContentKey, u32, &[u8])]) -> Result<Vec<StoredTake>, JournalError> {
+        let mut folders: Vec<u8> = takes.iter().map(|(key, ..)| key.0[0]).collect();
         folders.sort_unstable();
         folders.dedup();
         self.make_folders(&folders)?;
         let parts: Vec<PathBuf> =
-            takes.iter().enumerate().map(|(i, (key, _))| self.part_path(key, i)).collect();
+            takes.iter().enumerate().map(|(i, (key, ..))| self.part_path(key, i)).collect();
         let written = self.for_each(takes.len(), |i| {
-            write_new(self.fs.as_ref(), &parts[i], takes[i].1).map_err(io_error("write", &parts[i]))
+            write_new(self.fs.as_ref(), &parts[i], takes[i].2).map_err(io_error("write", &parts[i]))
         });
         let placed = written.and_then(|()| {
-            for (part, (key, _)) in parts.iter().zip(takes) {
-                let path = self.path(key);
+            for (part, (key, take, _)) in parts.iter().zip(takes) {
+                let path = self.path(key, *take);
                 self.fs.rename(part, &path).map_err(io_error("put in place", &path))?;
             }
             self.for_each(folders.len(), |i| {
@@ -137,7 +138,7 @@ impl TakeStore {
             }
             return Err(error);
         }
-        Ok(takes.iter().map(|(_, flac)| stored(flac)).collect())
+        Ok(takes.iter().map(|(_, _, flac)| stored(flac)).collect())
     }
 
     /// See [`lost_takes`].
@@ -204,12 +205,16 @@ impl TakeStore {
     }
 }
 
-/// Where below a folder of takes the take of this content lies.
-pub fn take_path(root: &Path, key: &ContentKey) -> PathBuf {
-    root.join(shard_name(key.0[0])).join(format!("{key}.flac"))
+/// Where below a folder of takes the take of this content and number lies.
+pub fn take_path(root: &Path, key: &ContentKey, take: u32) -> PathBuf {
+    let name = match take {
+        0 => format!("{key}.flac"),
+        take => format!("{key}-{take}.flac"),
+    };
+    root.join(shard_name(key.0[0])).join(name)
 }
 
-/// Accepted takes that are missing below `root`, or of another size; `deep` reads them all and compares
+/// Takes that the audiobook counts on (accepted, or kept of a segment in quarantine) and that are missing below `root`, or of another size; `deep` reads them all and compares
 /// hashes. Touches nothing.
 pub fn lost_takes(
     fs: &dyn FileSystem,
@@ -218,8 +223,8 @@ pub fn lost_takes(
     deep: bool,
 ) -> Result<Vec<LostTake>, JournalError> {
     let mut lost = Vec::new();
-    for done in replay.done() {
-        let path = take_path(root, &done.key);
+    for done in replay.audible_takes() {
+        let path = take_path(root, &done.key, done.take);
         let found = fs.size(&path).map_err(io_error("look for", &path))?;
         let whole = found == Some(done.bytes);
         let altered = whole && deep && {

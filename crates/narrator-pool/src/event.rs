@@ -15,6 +15,9 @@ pub struct PoolEvent {
     pub run: Arc<str>,
     /// Since the start of the run, on the clock that decisions are made on.
     pub elapsed_ms: u64,
+    /// Which of a run's pools tells it; absent where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crew: Option<&'static str>,
     #[serde(flatten)]
     pub what: What,
 }
@@ -152,6 +155,16 @@ pub enum What {
         compute_ms: u64,
         wall_ms: u64,
     },
+    /// Somebody listened to a take of it.
+    SegmentHeard {
+        slot: SlotId,
+        incarnation: Incarnation,
+        segment: SegmentId,
+        attempt: u32,
+        audio_ms: u64,
+        compute_ms: u64,
+        wall_ms: u64,
+    },
     SegmentDone {
         segment: SegmentId,
         attempt: u32,
@@ -214,6 +227,7 @@ impl What {
         match self {
             Self::SegmentDispatched { .. }
             | Self::SegmentSpoken { .. }
+            | Self::SegmentHeard { .. }
             | Self::SegmentDone { .. }
             | Self::WorkerLoading { .. }
             | Self::WorkerConnected { .. }
@@ -249,6 +263,7 @@ impl What {
         match self {
             Self::SegmentDispatched { segment, .. }
             | Self::SegmentSpoken { segment, .. }
+            | Self::SegmentHeard { segment, .. }
             | Self::SegmentDone { segment, .. }
             | Self::SegmentRetried { segment, .. }
             | Self::SegmentQuarantined { segment, .. } => Some(*segment),
@@ -297,6 +312,15 @@ mod tests {
                 compute_ms: 9,
                 wall_ms: 10,
             },
+            What::SegmentHeard {
+                slot,
+                incarnation,
+                segment,
+                attempt: 1,
+                audio_ms: 8,
+                compute_ms: 9,
+                wall_ms: 10,
+            },
             What::SegmentDone { segment, attempt: 1, audio_ms: 8, compute_ms: 9 },
             What::SegmentRetried { segment, attempt: 1, incarnation, fault, charged: true, alone: false },
             What::SegmentQuarantined { segment, fault, tries: 3, why: text() },
@@ -319,7 +343,7 @@ mod tests {
             .into_iter()
             .map(|what| {
                 let level = format!("{:?}", what.level()).to_lowercase();
-                let event = PoolEvent { run: "r".into(), elapsed_ms: 0, what };
+                let event = PoolEvent { run: "r".into(), elapsed_ms: 0, crew: None, what };
                 format!("{level:5} {}", serde_json::to_string(&event).expect("json"))
             })
             .collect();

@@ -6,6 +6,9 @@
 //! - [`Pool::run`] is the way in; [`SegmentSource`] and [`ResultSink`] are where segments come from and
 //!   takes go to; [`PoolEvent`] tells every decision.
 //!
+//! A run that checks what it speaks has several pools: one that speaks, and one for each recogniser, whose
+//! work is a take to listen to and whose results are hearings. Everything else about them is the same.
+//!
 //! What this crate deliberately does not do: judge what a take says, write files, or know any engine.
 
 mod driver;
@@ -19,8 +22,11 @@ mod settings;
 pub mod spawn;
 
 pub use event::{Level, PoolEvent, Rung, What};
-pub use machine::{Counters, Stopped};
-pub use pool::{Control, Outcome, Pool, PoolConfig, PoolError};
+pub use machine::{Counters, Numbering, Stopped};
+pub use pool::{Control, Craft, Outcome, Pool, PoolConfig, PoolError};
 pub use probe::{DeviceProbe, NvidiaSmi};
-pub use seam::{Lease, Quarantined, ResultSink, SegmentSource, SinkError, Take, Work};
+pub use seam::{
+    Answer, Heard, Lease, ListenTask, Quarantined, ResultSink, SegmentSource, SinkError, SpeakTask, Take,
+    Task, Work,
+};
 pub use settings::SupervisionSettings;

@@ -10,14 +10,26 @@ use narrator_proto::Precision;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use crate::machine::{Counters, Stopped};
+use crate::machine::{Counters, Numbering, Stopped};
 use crate::{DeviceProbe, PoolEvent, ResultSink, SegmentSource, SupervisionSettings, driver};
+
+/// What a pool's workers do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Craft {
+    #[default]
+    Speaking,
+    Listening,
+}
 
 /// What workers are and where they work.
 #[derive(Clone, Debug)]
 pub struct PoolConfig {
     /// Names the run in every event.
     pub run: String,
+    /// Names the pool in every event, where a run has several.
+    pub crew: Option<&'static str>,
+    pub craft: Craft,
+    pub numbering: Numbering,
     /// The worker program and its arguments.
     pub program: PathBuf,
     pub args: Vec<OsString>,
@@ -104,7 +116,7 @@ impl Pool {
         self.control.clone()
     }
 
-    /// Speaks what `source` lends and gives it to `sink`, until nothing is left or nothing can go on.
+    /// Does what `source` lends and gives the results to `sink`, until nothing is left or nothing can go on.
     /// `observer` hears every decision, in order, and must not block. To be called inside a tokio
     /// runtime; when the future is dropped, the workers are killed.
     pub async fn run<S, R>(

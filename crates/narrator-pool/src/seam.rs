@@ -1,22 +1,63 @@
-//! Where segments come from and where takes go: the seam on which distribution would sit.
+//! Where work comes from and where its results go: the seam on which distribution would sit.
+//!
+//! A pool does one kind of work: its workers speak segments, or they listen to takes of segments. The
+//! supervision is the same, and so is the seam.
 //!
 //! Locally both are in memory and on the disk beside it. On several machines the same two traits would
 //! sit on a work queue, one agent a machine, and the coordinator's journal would still be the authority.
 
-use narrator_core::{ContentKey, Dispatch, Fault, SegmentId};
+use std::sync::Arc;
+
+use narrator_core::{ContentKey, Dispatch, Fault, Hearing, SegmentId};
 use thiserror::Error;
 
-/// One segment to speak, with everything that decides its sound.
+/// What is to be done about one segment.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Work {
     pub segment: SegmentId,
     pub key: ContentKey,
+    pub task: Task,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum Task {
+    Speak(SpeakTask),
+    Listen(ListenTask),
+}
+
+/// A text to speak, with everything that decides its sound.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SpeakTask {
     pub text: String,
     /// BCP 47.
     pub language: String,
     /// Absent: the engine's default.
     pub voice: Option<String>,
     pub speed: f32,
+    /// Number of the take that is wanted, from 0. A take that cannot be speech at all is followed by the
+    /// next number within the same lease.
+    pub first_take: u32,
+}
+
+/// A take to listen to.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ListenTask {
+    /// Which take of the segment it is.
+    pub take: u32,
+    /// Mono, −1 to 1.
+    pub pcm: Arc<[f32]>,
+    pub sample_rate: u32,
+    /// BCP 47; absent: the engine finds out.
+    pub language: Option<String>,
+    /// What should have been said.
+    pub expected: Option<String>,
+    /// Whether to write down freely what is heard.
+    pub transcribe: bool,
+    /// Words that may come up; empty: none.
+    pub context: String,
+    /// Hypotheses that are followed at once; 0 and 1 are greedy.
+    pub beams: u16,
+    pub seed: u64,
 }
 
 /// A source's answer.
@@ -54,6 +95,41 @@ pub struct Take {
     pub compute_ms: u64,
 }
 
+/// What was heard in a take.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Heard {
+    pub dispatch: Dispatch,
+    pub key: ContentKey,
+    /// Which take of the segment it was.
+    pub take: u32,
+    pub hearing: Hearing,
+    pub compute_ms: u64,
+}
+
+/// A result.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Answer {
+    Take(Take),
+    Heard(Heard),
+}
+
+impl Answer {
+    pub fn dispatch(&self) -> Dispatch {
+        match self {
+            Self::Take(take) => take.dispatch,
+            Self::Heard(heard) => heard.dispatch,
+        }
+    }
+
+    /// The take, where it is one.
+    pub fn take(&self) -> Option<&Take> {
+        match self {
+            Self::Take(take) => Some(take),
+            Self::Heard(_) => None,
+        }
+    }
+}
+
 /// A segment that is out.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Quarantined {
@@ -65,7 +141,7 @@ pub struct Quarantined {
     pub why: String,
 }
 
-/// Why a take or a quarantine is not durable.
+/// Why a result or a quarantine is not durable.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum SinkError {
     /// No room; nothing of it was kept, and it may be tried again.
@@ -88,9 +164,9 @@ impl SinkError {
 
 /// Makes results durable. Called on a thread where it may block, one call at a time.
 pub trait ResultSink: Send {
-    /// Makes takes durable, as many as have come together, and says of each, in their order, whether it
-    /// is. A take is given again after [`SinkError::Full`] and never otherwise.
-    fn accept(&mut self, takes: &[&Take]) -> Vec<Result<(), SinkError>>;
+    /// Makes results durable, as many as have come together, and says of each, in their order, whether it
+    /// is. A result is given again after [`SinkError::Full`] and never otherwise.
+    fn accept(&mut self, answers: &[&Answer]) -> Vec<Result<(), SinkError>>;
 
     /// Makes durable that a segment is out.
     fn quarantine(&mut self, out: &Quarantined) -> Result<(), SinkError>;

@@ -92,6 +92,8 @@ pub struct SupervisionSettings {
     pub lookahead: u32,
     /// A lease is renewed at most this often.
     pub renew_every: Duration,
+    /// Start workers for work that is there, not for work that may come: for a pool that may have none.
+    pub staff_for_work_only: bool,
     /// Finished audio that may wait for the disk; beyond it nothing is dispatched.
     pub held_bytes: u64,
     /// Time between tries to write to a full disk.
@@ -138,6 +140,7 @@ impl Default for SupervisionSettings {
             growth_sample: Duration::from_secs(10),
             device_margin_bytes: 512 << 20,
             lookahead: 8,
+            staff_for_work_only: false,
             renew_every: Duration::from_secs(5),
             held_bytes: 64 << 20,
             disk_retry: Duration::from_secs(5),

@@ -227,7 +227,8 @@ pub fn run() -> ExitCode {
         Command::Serve => {
             logging::as_json();
             signals::leave_to_orchestrator();
-            serve::serve(&narrator_torch::ENGINES, load::for_serving)
+            let engines = [&narrator_torch::ENGINES[..], &narrator_torch::LISTENERS].concat();
+            serve::serve(&engines, load::for_serving)
         }
         Command::Synth(args) => {
             logging::for_people();

@@ -2,20 +2,25 @@
 
 use std::path::Path;
 
-use narrator_engine::{EngineError, EngineErrorKind, Synthesizer, Transcriber};
+use narrator_engine::{EngineError, EngineErrorKind, Manifest, Synthesizer, Transcriber};
 use narrator_proto::{Load, Precision};
-use narrator_torch::{LoadOptions, load_synthesizer, load_transcriber};
+use narrator_torch::{LISTENERS, LoadOptions, load_synthesizer, load_transcriber};
 
 use crate::cli::ModelArgs;
-use crate::serve::Loaded;
+use crate::serve::{Loaded, Model};
 
 /// Loads what the orchestrator asks for.
 pub fn for_serving(load: &Load, progress: &mut dyn FnMut(u64, u64)) -> Result<Loaded, EngineError> {
     let device =
         load.device.parse().map_err(|why: String| EngineError::new(EngineErrorKind::BadModel, why))?;
     let options = LoadOptions { device, precision: precision(load.precision), threads: load.threads };
-    let engine = load_synthesizer(Path::new(&load.model_dir), &options, progress)?;
-    Ok(Loaded { engine, device_memory: None })
+    let dir = Path::new(&load.model_dir);
+    let model = if listens(dir) {
+        Model::Listens(load_transcriber(dir, &options, progress)?)
+    } else {
+        Model::Speaks(load_synthesizer(dir, &options, progress)?)
+    };
+    Ok(Loaded { model, device_memory: None })
 }
 
 /// Loads what a person asks for.
@@ -31,6 +36,12 @@ pub fn listener_for_people(
 ) -> Result<Box<dyn Transcriber>, EngineError> {
     let options = LoadOptions { device: args.device, threads: args.threads, precision };
     load_transcriber(&args.model, &options, &mut |_, _| {})
+}
+
+/// Whether the model in this folder is a recogniser, by its manifest. What is wrong with a folder, its loader
+/// says better.
+fn listens(dir: &Path) -> bool {
+    Manifest::read(dir).is_ok_and(|manifest| LISTENERS.contains(&manifest.engine.as_str()))
 }
 
 fn precision(wire: Precision) -> narrator_torch::Precision {

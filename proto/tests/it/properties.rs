@@ -1,9 +1,10 @@
 //! Frames and messages for values, bytes and cuts that nobody thought of.
 
+use narrator_core::{HeardWord, Hearing, ScoredWord};
 use narrator_proto::{
-    Beat, DeviceMemory, Done, Failure, FailureKind, Fatal, FatalKind, Frame, FromWorker, Hello, Kind, Load,
-    LoadProgress, LoadStage, Message, MessageError, Nonce, Precision, ProtocolVersion, Ready, Refusal,
-    RequestId, SetRows, Speak, ToWorker, Voice, Welcome,
+    Beat, DeviceMemory, Done, Failure, FailureKind, Fatal, FatalKind, Frame, FromWorker, Heard, Hello, Kind,
+    Listen, ListenerReady, Load, LoadProgress, LoadStage, Message, MessageError, Nonce, Precision,
+    ProtocolVersion, Ready, Refusal, RequestId, SetRows, Speak, ToWorker, Voice, Welcome,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -67,6 +68,58 @@ fn beat() -> impl Strategy<Value = Beat> {
     )
 }
 
+fn hearing() -> impl Strategy<Value = Hearing> {
+    let level = -50.0_f32..0.0;
+    let word = (any::<String>(), any::<[u32; 2]>(), level.clone())
+        .prop_map(|(text, [start_ms, end_ms], log_prob)| HeardWord { text, start_ms, end_ms, log_prob });
+    let scored = (any::<[u32; 4]>(), level.clone(), level.clone(), any::<(u16, String)>()).prop_map(
+        |([from, to, start_ms, end_ms], log_prob, best_log_prob, (tokens, rather))| ScoredWord {
+            at: from..to,
+            start_ms,
+            end_ms,
+            log_prob,
+            best_log_prob,
+            tokens,
+            rather,
+        },
+    );
+    let measures = (level, 0.0_f32..1.0, 0.0_f32..9.0, 0.0_f32..1.0);
+    (any::<(String, u32)>(), vec(word, 0..9), vec(scored, 0..9), measures).prop_map(
+        |(
+            (model, audio_ms),
+            words,
+            scored,
+            (mean_log_prob, no_speech_prob, compression_ratio, temperature),
+        )| {
+            Hearing {
+                model,
+                words,
+                mean_log_prob,
+                no_speech_prob,
+                compression_ratio,
+                temperature,
+                audio_ms,
+                scored,
+            }
+        },
+    )
+}
+
+fn listener_ready() -> impl Strategy<Value = ListenerReady> {
+    (any::<[String; 3]>(), any::<(bool, u32, u64, Option<u64>)>(), memory()).prop_map(
+        |([engine, model, device], (multilingual, max_rows, load_ms, peak), device_memory)| ListenerReady {
+            engine,
+            model,
+            multilingual,
+            max_rows,
+            device,
+            load_ms,
+            peak_resident_bytes: peak,
+            device_memory,
+        },
+    )
+}
+
 fn from_worker() -> impl Strategy<Value = FromWorker> {
     let hello = (version(), any::<(String, u32, [u8; 16])>(), vec(any::<String>(), 0..5)).prop_map(
         |(protocol, (build, pid, nonce), engines)| {
@@ -97,6 +150,11 @@ fn from_worker() -> impl Strategy<Value = FromWorker> {
         (select(&FatalKind::ALL[..]), any::<String>())
             .prop_map(|(kind, message)| FromWorker::Fatal(Fatal { kind, message })),
         Just(FromWorker::Goodbye),
+        listener_ready().prop_map(FromWorker::ListenerReady),
+        (request(), hearing(), any::<u64>()).prop_map(|(request, hearing, compute_ms)| FromWorker::Heard {
+            request,
+            heard: Heard { hearing, compute_ms },
+        }),
     ]
 }
 
@@ -124,6 +182,15 @@ fn to_worker() -> impl Strategy<Value = ToWorker> {
             speak: Speak { text, language, voice, speed, seed, max_seconds },
         },
     );
+    let texts = any::<(Option<String>, Option<String>, String)>();
+    let listen = (request(), any::<(u32, u64, bool, u16, u64)>(), texts).prop_map(
+        |(request, (sample_rate, samples, transcribe, beams, seed), (language, expected, context))| {
+            ToWorker::Listen {
+                request,
+                listen: Listen { sample_rate, samples, language, expected, transcribe, context, beams, seed },
+            }
+        },
+    );
     prop_oneof![
         (version(), any::<[u32; 2]>()).prop_map(|(protocol, [beat_ms, orphan_grace_ms])| {
             ToWorker::Welcome(Welcome { protocol, beat_ms, orphan_grace_ms })
@@ -135,6 +202,9 @@ fn to_worker() -> impl Strategy<Value = ToWorker> {
         Just(ToWorker::CancelAll),
         any::<u32>().prop_map(|rows| ToWorker::SetRows(SetRows { rows })),
         Just(ToWorker::Drain),
+        listen,
+        (request(), vec(-2.0_f32..2.0, 1..3000))
+            .prop_map(|(request, samples)| ToWorker::ListenPcm { request, samples }),
     ]
 }
 

@@ -1,9 +1,10 @@
 //! One message of each shape, by the name of its golden file.
 
+use narrator_core::{HeardWord, Hearing, ScoredWord};
 use narrator_proto::{
-    Beat, DeviceMemory, Done, Failure, FailureKind, Fatal, FatalKind, Frame, FromWorker, Hello, Load,
-    LoadProgress, LoadStage, Message, Nonce, Precision, ProtocolVersion, Ready, Refusal, RequestId, SetRows,
-    Speak, ToWorker, Voice, Welcome,
+    Beat, DeviceMemory, Done, Failure, FailureKind, Fatal, FatalKind, Frame, FromWorker, Heard, Hello,
+    Listen, ListenerReady, Load, LoadProgress, LoadStage, Message, Nonce, Precision, ProtocolVersion, Ready,
+    Refusal, RequestId, SetRows, Speak, ToWorker, Voice, Welcome,
 };
 
 const REQUEST: RequestId = RequestId(0x0102_0304_0506_0708);
@@ -76,6 +77,7 @@ fn from_worker() -> Vec<(String, FromWorker)> {
         ),
         ("goodbye".into(), FromWorker::Goodbye),
     ];
+    messages.extend(from_listener());
     for stage in [LoadStage::Weights, LoadStage::WarmUp] {
         let progress = LoadProgress { stage, done: 300, total: 70_000 };
         messages.push((format!("load-progress-{stage:?}"), FromWorker::LoadProgress(progress)));
@@ -95,6 +97,58 @@ fn from_worker() -> Vec<(String, FromWorker)> {
         messages.push((format!("fatal-{kind:?}"), FromWorker::Fatal(fatal)));
     }
     messages
+}
+
+fn from_listener() -> Vec<(String, FromWorker)> {
+    let ready = ListenerReady {
+        engine: "whisper".into(),
+        model: "whisper-tiny.en".into(),
+        multilingual: false,
+        max_rows: 16,
+        device: "cuda:0".into(),
+        load_ms: 321,
+        peak_resident_bytes: Some(300_000_000),
+        device_memory: Some(MEMORY),
+    };
+    let word =
+        |text: &str, start_ms, end_ms| HeardWord { text: text.into(), start_ms, end_ms, log_prob: -0.25 };
+    let scored = ScoredWord {
+        at: 0..4,
+        start_ms: 40,
+        end_ms: 300,
+        log_prob: -0.5,
+        best_log_prob: -0.25,
+        tokens: 2,
+        rather: "Cull".into(),
+    };
+    let hearing = Hearing {
+        model: "whisper-tiny.en".into(),
+        words: vec![word("Call", 40, 300), word("me", 300, 420), word("Ishmaël.", 420, 900)],
+        mean_log_prob: -0.125,
+        no_speech_prob: 0.25,
+        compression_ratio: 1.25,
+        temperature: 0.0,
+        audio_ms: 1_000,
+        scored: vec![scored],
+    };
+    let heard =
+        |hearing, compute_ms| FromWorker::Heard { request: REQUEST, heard: Heard { hearing, compute_ms } };
+    vec![
+        ("listener-ready".into(), FromWorker::ListenerReady(ready.clone())),
+        (
+            "listener-ready-cpu".into(),
+            FromWorker::ListenerReady(ListenerReady {
+                model: "whisper-base".into(),
+                multilingual: true,
+                device: "cpu".into(),
+                peak_resident_bytes: None,
+                device_memory: None,
+                ..ready
+            }),
+        ),
+        ("heard".into(), heard(hearing, 25)),
+        ("heard-nothing".into(), heard(Hearing::default(), 0)),
+    ]
 }
 
 fn to_worker() -> Vec<(String, ToWorker)> {
@@ -121,6 +175,16 @@ fn to_worker() -> Vec<(String, ToWorker)> {
         seed: u64::MAX,
         max_seconds: 42.5,
     };
+    let listen = Listen {
+        sample_rate: 24_000,
+        samples: 240_000,
+        language: Some("en".into()),
+        expected: Some("“Call me Ishmael,” he said — once.".into()),
+        transcribe: true,
+        context: "Ishmael, Queequeg".into(),
+        beams: 5,
+        seed: u64::MAX,
+    };
     let mut messages = vec![
         (
             "welcome".into(),
@@ -139,6 +203,15 @@ fn to_worker() -> Vec<(String, ToWorker)> {
         ("cancel-all".into(), ToWorker::CancelAll),
         ("set-rows".into(), ToWorker::SetRows(SetRows { rows: 8 })),
         ("drain".into(), ToWorker::Drain),
+        ("listen".into(), ToWorker::Listen { request: REQUEST, listen: listen.clone() }),
+        (
+            "listen-least".into(),
+            ToWorker::Listen {
+                request: RequestId(1),
+                listen: Listen { language: None, expected: None, context: String::new(), ..listen },
+            },
+        ),
+        ("listen-pcm".into(), ToWorker::ListenPcm { request: REQUEST, samples: vec![0.0, 0.5, -1.0, 1e-7] }),
     ];
     for (name, refusal) in refusals {
         messages.push((format!("refuse-{name}"), ToWorker::Refuse(refusal)));

@@ -24,6 +24,10 @@ pub struct SimScript {
     pub hello: Vec<(Births, Hello)>,
     pub load: Vec<(Births, Load)>,
     pub speak: Vec<SpeakRule>,
+    /// What it hears, when the model that it is asked to load listens.
+    pub hear: Vec<HearRule>,
+    /// Speaks so that the checks of the signal have nothing against it.
+    pub hums: bool,
     pub manners: Vec<(Births, Manners)>,
 }
 
@@ -42,6 +46,8 @@ impl Default for SimScript {
             hello: Vec::new(),
             load: Vec::new(),
             speak: Vec::new(),
+            hear: Vec::new(),
+            hums: false,
             manners: Vec::new(),
         }
     }
@@ -212,6 +218,54 @@ impl SpeakRule {
         self.births.has(birth)
             && self.text.as_deref().is_none_or(|part| text.contains(part))
             && self.nth.is_none_or(|only| only == nth)
+    }
+}
+
+/// What happens to a take, instead of hearing the text in it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HearDeed {
+    /// Every word but this one.
+    Miss {
+        word: String,
+    },
+    /// What recognisers invent over silence.
+    Garbage,
+    Abort,
+    /// Beats on, computes no more.
+    Stuck,
+    /// Says that this take cannot be heard.
+    Fail,
+}
+
+/// A deed and the takes that it is for.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HearRule {
+    /// Part of the text.
+    pub text: String,
+    /// Part of the recogniser's folder; absent: any.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// For the first so many hearings of such a text, over all processes; absent: always.
+    #[serde(default)]
+    pub first: Option<usize>,
+    pub deed: HearDeed,
+}
+
+impl HearRule {
+    pub fn on(text: &str, deed: HearDeed) -> Self {
+        Self { text: text.to_owned(), model: None, first: None, deed }
+    }
+
+    #[must_use]
+    pub fn by(self, model: &str) -> Self {
+        Self { model: Some(model.to_owned()), ..self }
+    }
+
+    #[must_use]
+    pub fn first(self, times: usize) -> Self {
+        Self { first: Some(times), ..self }
     }
 }
 

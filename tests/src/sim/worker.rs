@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use narrator_ipc::{Connection, Invitation, IpcError, JoinError, join};
 use narrator_proto::{
-    Beat, DeviceMemory, Done, Failure, FailureKind, Fatal, FatalKind, FromWorker, Hello as HelloFrame,
-    LoadProgress, LoadStage, Message, Nonce, ProtocolVersion, Ready, RequestId, Speak, ToWorker, Voice,
+    Beat, DeviceMemory, Done, Failure, FailureKind, Fatal, FatalKind, FromWorker, Heard, Hello as HelloFrame,
+    Listen, ListenerReady, LoadProgress, LoadStage, Message, Nonce, ProtocolVersion, Ready, RequestId, Speak,
+    ToWorker, Voice,
 };
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use super::script::{Birth, Deed, Hello, Load, Manners, SimScript, pick};
-use super::{Birthplace, ENV_SCRIPT, ENV_STATE, audio_for, manners};
+use super::script::{Birth, Deed, HearDeed, Hello, Load, Manners, SimScript, pick};
+use super::{Birthplace, ENV_SCRIPT, ENV_STATE, audio_for, hearing_for, hum_for, manners};
 
 /// Half a second: what a step makes of each row.
 const CHUNK_S: f64 = 0.5;
@@ -52,6 +53,7 @@ struct Sim {
 struct Shared {
     load: Option<narrator_proto::Load>,
     queue: VecDeque<(RequestId, Speak)>,
+    listening: Vec<Listening>,
     limit: u32,
     cancelled: Vec<RequestId>,
     cancel_all: bool,
@@ -60,6 +62,13 @@ struct Shared {
     spoken: u64,
     rows: u32,
     mute: bool,
+}
+
+/// A take on its way in.
+struct Listening {
+    request: RequestId,
+    listen: Listen,
+    got: u64,
 }
 
 #[derive(Clone, Default)]
@@ -128,6 +137,10 @@ impl Sim {
         if let Some(code) = self.load(&connection, &desk).await {
             return code;
         }
+        let model = desk.lock().load.as_ref().map_or_else(String::new, |load| load.model_dir.clone());
+        if listens(&model) {
+            return self.hear_all(&connection, &desk, &model).await;
+        }
         let ready = Ready {
             engine: "sim".into(),
             sample_rate: self.script.sample_rate,
@@ -185,6 +198,81 @@ impl Sim {
         }
         self.record("loaded", &load.device);
         None
+    }
+
+    /// A recogniser's life: one take after the other.
+    async fn hear_all(&self, connection: &Connection, desk: &Desk, model: &str) -> u8 {
+        let name = model.rsplit('/').next().unwrap_or_default();
+        let ready = ListenerReady {
+            engine: "whisper".into(),
+            model: name.into(),
+            multilingual: false,
+            max_rows: 4,
+            device: "cpu".into(),
+            load_ms: self.script.load_ms,
+            peak_resident_bytes: Some(RESIDENT),
+            device_memory: None,
+        };
+        if connection.send(&FromWorker::ListenerReady(ready)).await.is_err() {
+            return orphaned().await;
+        }
+        loop {
+            let whole = {
+                let mut shared = desk.lock();
+                if std::mem::take(&mut shared.cancel_all) {
+                    shared.listening.clear();
+                }
+                let at = shared.listening.iter().position(|it| it.got >= it.listen.samples);
+                at.map(|at| shared.listening.remove(at))
+            };
+            let Some(Listening { request, listen, .. }) = whole else {
+                let (draining, idle) = {
+                    let shared = desk.lock();
+                    (shared.draining, shared.listening.is_empty())
+                };
+                if draining && idle {
+                    let _ = connection.send(&FromWorker::Goodbye).await;
+                    return 0;
+                }
+                desk.news.notified().await;
+                continue;
+            };
+            let _ = connection.send(&FromWorker::Accepted { request }).await;
+            let deed = self.deed_for(&listen, model);
+            match &deed {
+                Some(HearDeed::Abort) => manners::abort(),
+                Some(HearDeed::Stuck) => std::future::pending().await,
+                Some(HearDeed::Fail) => {
+                    let _ = fail(connection, request, FailureKind::BadOutput, "numbers that are not finite")
+                        .await;
+                    continue;
+                }
+                _ => {}
+            }
+            sleep(Duration::from_millis(self.script.step_ms)).await;
+            desk.lock().steps += 1;
+            let hearing = hearing_for(&listen, deed.as_ref(), name);
+            let heard = Heard { hearing, compute_ms: 1 };
+            if connection.send(&FromWorker::Heard { request, heard }).await.is_err() {
+                return orphaned().await;
+            }
+        }
+    }
+
+    /// The first rule that is for this take, noted before it is carried out.
+    fn deed_for(&self, listen: &Listen, model: &str) -> Option<HearDeed> {
+        let text = listen.expected.as_deref().unwrap_or_default();
+        let rule = self.script.hear.iter().find(|rule| {
+            let before = || {
+                let place = self.place.as_ref().map(Birthplace::read).unwrap_or_default();
+                place.iter().filter(|it| it.what == "misheard" && it.about.contains(&rule.text)).count()
+            };
+            text.contains(&rule.text)
+                && rule.model.as_deref().is_none_or(|part| model.contains(part))
+                && rule.first.is_none_or(|first| before() < first)
+        });
+        self.record(if rule.is_some() { "misheard" } else { "heard" }, text);
+        rule.map(|rule| rule.deed.clone())
     }
 
     /// The engine: rows join from the queue while there is room, every step makes half a second of each.
@@ -277,8 +365,12 @@ impl Sim {
             let _ = fail(connection, request, FailureKind::OutOfMemory, "CUDA out of memory.").await;
             return None;
         }
-        let mut pcm =
-            audio_for(&speak.text, speak.seed, self.script.sample_rate, self.script.seconds_per_char);
+        let rate = self.script.sample_rate;
+        let mut pcm = if self.script.hums {
+            hum_for(&speak.text, speak.seed, rate)
+        } else {
+            audio_for(&speak.text, speak.seed, rate, self.script.seconds_per_char)
+        };
         if let Some(deed) = &deed {
             self.record("did", &format!("{deed:?}"));
         }
@@ -392,6 +484,13 @@ enum Admitted {
     Held(Row),
 }
 
+/// Whether the model in this folder is one that listens, by its manifest.
+fn listens(model_dir: &str) -> bool {
+    let manifest = std::fs::read_to_string(std::path::Path::new(model_dir).join("manifest.json"));
+    let manifest = manifest.ok().and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
+    manifest.is_some_and(|manifest| manifest["engine"] == "whisper")
+}
+
 /// A handshake as it must not be.
 async fn misgreet(invitation: &Invitation, deadline: Instant, deed: &Hello) -> u8 {
     let Ok(connection) = Connection::open(invitation, deadline).await else { return 69 };
@@ -461,6 +560,15 @@ async fn listen(connection: Arc<Connection>, desk: Desk, manners: Manners, grace
             match message {
                 ToWorker::Load(load) => shared.load = Some(load),
                 ToWorker::Speak { request, speak } => shared.queue.push_back((request, speak)),
+                ToWorker::Listen { request, listen } => {
+                    shared.listening.push(Listening { request, listen, got: 0 });
+                }
+                ToWorker::ListenPcm { request, samples } => {
+                    let row = shared.listening.iter_mut().find(|row| row.request == request);
+                    if let Some(row) = row {
+                        row.got += samples.len() as u64;
+                    }
+                }
                 ToWorker::SetRows(rows) => shared.limit = rows.rows,
                 ToWorker::Cancel { request } if !manners.deaf => shared.cancelled.push(request),
                 ToWorker::CancelAll if !manners.deaf => {

@@ -7,7 +7,7 @@ use super::*;
 use crate::format::{MAX_PAYLOAD_BYTES, MAY_SKIP, push_frame};
 use crate::record::{
     Digest, Reopening, RunClosed, RunId, RunOpened, SegmentDone, SegmentFault, SegmentQuarantined,
-    SegmentReopened,
+    SegmentReopened, TakeKept, TakeRefused,
 };
 
 fn key(n: u32) -> ContentKey {
@@ -244,7 +244,7 @@ fn text_is_cut_at_a_character_and_never_stops_a_record() {
 }
 
 fn any_record() -> impl Strategy<Value = Record> {
-    (any::<u32>(), any::<[u64; 3]>(), ".{0,40}", 0..7_u8).prop_map(|(n, [a, b, c], text, kind)| {
+    (any::<u32>(), any::<[u64; 3]>(), ".{0,40}", 0..10_u8).prop_map(|(n, [a, b, c], text, kind)| {
         let (segment, key) = (SegmentId(n), key(n));
         match kind {
             0 => Record::RunOpened(RunOpened { build: text.clone(), model_hash: text, at_ms: a, ..opened() }),
@@ -259,11 +259,17 @@ fn any_record() -> impl Strategy<Value = Record> {
                 let dispatch = Dispatch { segment, attempt: a as u32, incarnation: Incarnation(b) };
                 Record::Dispatched { dispatches: vec![dispatch; c as usize % 50] }
             }
+            6 => Record::TakeKept(TakeKept { segment, key, take: c as u32 }),
+            7 => {
+                let (take, faults, next) = (a as u32, b as u32, text.clone());
+                Record::TakeRefused(TakeRefused { segment, key, take, faults, next, reason: text })
+            }
             5 => Record::RunClosed(RunClosed { run: RunId([a as u8; 16]), at_ms: b, exit_code: c as u8 }),
             _ => {
                 let (take, rate) = (n, c as u32);
                 let audio = Digest::of(text.as_bytes());
-                Record::SegmentDone(SegmentDone { segment, key, take, samples: a, rate, bytes: b, audio })
+                let facts = SegmentDone { segment, key, take, samples: a, rate, bytes: b, audio };
+                if kind == 8 { Record::TakeSpoken(facts) } else { Record::SegmentDone(facts) }
             }
         }
     })
@@ -318,6 +324,51 @@ mod golden {
         assert_eq!(found.tail, Tail::Clean);
         let records: Vec<Content> = found.records.into_iter().map(|located| located.content).collect();
         assert_eq!(records, (0..8).map(|n| Content::Known(record(n))).collect::<Vec<_>>());
+    }
+
+    /// A segment on the ladder: two takes refused, the second kept.
+    fn ladder() -> Vec<u8> {
+        let (mut bytes, _) = file(&[1]);
+        let mut seed = scan(&bytes).unwrap().seed;
+        for record in on_the_ladder() {
+            let (kind, version, payload) = record.encode();
+            let mut write = Vec::new();
+            seed = push_frame(&mut write, seed, kind, version, &payload);
+            bytes.append(&mut write);
+        }
+        bytes
+    }
+
+    fn on_the_ladder() -> Vec<Record> {
+        let (segment, key) = (SegmentId(9), key(9));
+        let audio = Digest::of(b"a take");
+        let spoken = |take| {
+            Record::TakeSpoken(SegmentDone {
+                segment,
+                key,
+                take,
+                samples: 24_000,
+                rate: 24_000,
+                bytes: 6,
+                audio,
+            })
+        };
+        let refused = |take, next: &str| {
+            let (next, reason) = (next.to_owned(), "“nicht” was not heard".to_owned());
+            Record::TakeRefused(TakeRefused { segment, key, take, faults: 3 - take, next, reason })
+        };
+        let kept = Record::TakeKept(TakeKept { segment, key, take: 1 });
+        vec![spoken(0), refused(0, "new_seed"), spoken(1), refused(1, "quarantine"), kept]
+    }
+
+    #[test]
+    fn takes_on_the_ladder_are_written_and_read_as_ever() {
+        let golden = golden("v1-ladder.ckpt", ladder);
+        assert_eq!(ladder(), golden, "the format changed: that needs a new kind");
+        let found = scan(&golden).unwrap();
+        let records: Vec<Content> = found.records.into_iter().map(|located| located.content).collect();
+        let expected = std::iter::once(record(0)).chain(on_the_ladder());
+        assert_eq!(records, expected.map(Content::Known).collect::<Vec<_>>());
     }
 
     #[test]

@@ -169,7 +169,11 @@ pub fn check_survivor(disk: &SimFs, promises: &Promises, what: &str) {
         let n = claimed.segment.0;
         assert_eq!(*claimed, done(n), "{what}: a result that was never given");
         assert!(promises.mentions(n), "{what}: segment {n} was never recorded");
-        assert_eq!(checkpoint.takes().read(&claimed.key).unwrap(), audio(n), "{what}: take of segment {n}");
+        assert_eq!(
+            checkpoint.takes().read(&claimed.key, claimed.take).unwrap(),
+            audio(n),
+            "{what}: take of segment {n}"
+        );
     }
     for step in &promises.acknowledged {
         let Step::Append(records) = step else { continue };

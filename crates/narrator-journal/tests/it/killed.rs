@@ -64,7 +64,10 @@ fn a_process_killed_while_it_records_loses_nothing_that_it_acknowledged() {
             assert_eq!(replay.standing(&key(n)), Standing::Done(&done(n)), "round {round}");
         }
         for claimed in replay.done() {
-            assert_eq!(checkpoint.takes().read(&claimed.key).unwrap(), audio(claimed.segment.0));
+            assert_eq!(
+                checkpoint.takes().read(&claimed.key, claimed.take).unwrap(),
+                audio(claimed.segment.0)
+            );
         }
         let left: Vec<String> =
             takes_on_disk(job.path()).into_keys().filter(|name| name.contains("part")).collect();

@@ -39,9 +39,9 @@ fn a_take_that_is_gone_or_cut_is_pending_again_and_stays_so_until_it_is_spoken()
     let job = tempfile::tempdir().unwrap();
     let (mut checkpoint, ..) = open(&std_fs(), job.path(), 1).unwrap();
     record(&mut checkpoint, &[1, 2, 3]).unwrap();
-    std::fs::remove_file(checkpoint.takes().path(&key(1))).unwrap();
-    std::fs::write(checkpoint.takes().path(&key(2)), b"short").unwrap();
-    std::fs::write(checkpoint.takes().path(&key(3)).with_extension("7.part"), b"half").unwrap();
+    std::fs::remove_file(checkpoint.takes().path(&key(1), 0)).unwrap();
+    std::fs::write(checkpoint.takes().path(&key(2), 0), b"short").unwrap();
+    std::fs::write(checkpoint.takes().path(&key(3), 0).with_extension("7.part"), b"half").unwrap();
     drop(checkpoint);
 
     let (mut checkpoint, replay, warnings) = open(&std_fs(), job.path(), 2).unwrap();
@@ -71,7 +71,7 @@ fn an_altered_take_of_the_right_size_is_found_by_the_deep_check_alone() {
     let job = tempfile::tempdir().unwrap();
     let (mut checkpoint, ..) = open(&std_fs(), job.path(), 1).unwrap();
     record(&mut checkpoint, &[1, 2]).unwrap();
-    std::fs::write(checkpoint.takes().path(&key(2)), vec![0; done(2).bytes as usize]).unwrap();
+    std::fs::write(checkpoint.takes().path(&key(2), 0), vec![0; done(2).bytes as usize]).unwrap();
     let replay = narrator_journal::read(&StdFs, &job.path().join("segments.ckpt")).unwrap();
     assert_eq!(checkpoint.takes().lost(&replay, false).unwrap(), []);
     let altered = checkpoint.takes().lost(&replay, true).unwrap();

@@ -111,11 +111,11 @@ fn a_result_behind_damage_is_saved_only_with_the_very_take_it_names() {
     let mut bytes = make_real(job.path());
     bytes[64 + 20] ^= 1;
     std::fs::write(&path, &bytes).unwrap();
-    let take = narrator_journal::take_path(&takes, &key(3));
+    let take = narrator_journal::take_path(&takes, &key(3), 0);
     let mut altered = std::fs::read(&take).unwrap();
     altered[0] ^= 1;
     std::fs::write(&take, altered).unwrap();
-    std::fs::remove_file(narrator_journal::take_path(&takes, &key(5))).unwrap();
+    std::fs::remove_file(narrator_journal::take_path(&takes, &key(5), 0)).unwrap();
     let report = repair(&StdFs, &path, &takes, true).unwrap();
     insta::assert_snapshot!(report);
     insta::assert_json_snapshot!(report);

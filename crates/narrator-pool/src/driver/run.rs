@@ -6,7 +6,9 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use narrator_core::{Dispatch, Incarnation, SegmentId, SlotId};
-use narrator_proto::{Load, RequestId, SetRows, Speak, ToWorker, Welcome};
+use narrator_proto::{
+    Heard as HeardMessage, Listen, Load, MAX_CHUNK_SAMPLES, RequestId, SetRows, Speak, ToWorker, Welcome,
+};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -18,7 +20,10 @@ use crate::pool::{Order, Outcome, PoolConfig, PoolError};
 use crate::rules::deadline::estimate_audio_s;
 use crate::rules::take::TakeFacts;
 use crate::spawn::Process;
-use crate::{Lease, PoolEvent, Quarantined, ResultSink, SegmentSource, Take, Work};
+use crate::{
+    Answer, Heard, Lease, ListenTask, PoolEvent, Quarantined, ResultSink, SegmentSource, SpeakTask, Take,
+    Task, Work,
+};
 
 /// Runs a pool to its end.
 pub(crate) async fn run<S: SegmentSource>(
@@ -34,6 +39,7 @@ pub(crate) async fn run<S: SegmentSource>(
         settings: Arc::clone(&settings),
         seed: config.seed,
         can_look: config.probe.is_some(),
+        numbering: config.numbering,
     });
     let (facts, mut heard_facts) = mpsc::unbounded_channel();
     let (notes, mut heard_notes) = mpsc::channel(WAITING);
@@ -116,10 +122,11 @@ fn deliver(process: &Process, signal: Signal) {
     }
 }
 
-/// The samples of one dispatch: coming in, then on their way to the sink.
-enum Audio {
-    Coming { dispatch: Dispatch, take: u32, pcm: Vec<f32>, compute_ms: u64 },
-    Finished(Arc<Take>),
+/// What comes of one dispatch: coming in, then on its way to the sink.
+enum Coming {
+    Take { dispatch: Dispatch, take: u32, pcm: Vec<f32>, compute_ms: u64 },
+    Hearing { dispatch: Dispatch, take: u32, audio_ms: u64, heard: Option<Box<HeardMessage>> },
+    Finished(Arc<Answer>),
 }
 
 struct Driver<S, O> {
@@ -132,8 +139,8 @@ struct Driver<S, O> {
     observer: O,
     began: Instant,
     workers: HashMap<Incarnation, Hand>,
-    tickets: HashMap<Ticket, Audio>,
-    /// Texts and keys of the segments on lease.
+    tickets: HashMap<Ticket, Coming>,
+    /// The work of the segments on lease.
     works: HashMap<SegmentId, Work>,
     facts: mpsc::UnboundedSender<Note>,
     notes: mpsc::Sender<Note>,
@@ -170,7 +177,7 @@ impl<S: SegmentSource, O: Fn(&PoolEvent)> Driver<S, O> {
             }
             Note::Samples { incarnation, ticket, samples } => {
                 let count = samples.len() as u64;
-                if let Some(Audio::Coming { dispatch, pcm, .. }) = self.tickets.get_mut(&ticket)
+                if let Some(Coming::Take { dispatch, pcm, .. }) = self.tickets.get_mut(&ticket)
                     && dispatch.incarnation == incarnation
                 {
                     pcm.extend_from_slice(&samples);
@@ -180,13 +187,26 @@ impl<S: SegmentSource, O: Fn(&PoolEvent)> Driver<S, O> {
             Note::Done { incarnation, ticket, announced, compute_ms: spent_ms } => {
                 let sample_rate = self.machine.sample_rate(incarnation);
                 let facts = match self.tickets.get_mut(&ticket) {
-                    Some(Audio::Coming { pcm, compute_ms, .. }) => {
+                    Some(Coming::Take { pcm, compute_ms, .. }) => {
                         *compute_ms = spent_ms;
                         TakeFacts::of(pcm, sample_rate)
                     }
                     _ => TakeFacts::of(&[], sample_rate),
                 };
                 self.give(Input::Done { incarnation, ticket, facts, announced, compute_ms: spent_ms });
+            }
+            Note::Heard { incarnation, ticket, heard: message } => {
+                let compute_ms = message.compute_ms;
+                let audio_ms = match self.tickets.get_mut(&ticket) {
+                    Some(Coming::Hearing { dispatch, audio_ms, heard, .. })
+                        if dispatch.incarnation == incarnation =>
+                    {
+                        *heard = Some(message);
+                        *audio_ms
+                    }
+                    _ => 0,
+                };
+                self.give(Input::Heard { incarnation, ticket, audio_ms, compute_ms });
             }
         }
     }
@@ -215,8 +235,8 @@ impl<S: SegmentSource, O: Fn(&PoolEvent)> Driver<S, O> {
                 Action::SetRows { incarnation, rows } => {
                     self.say(incarnation, ToWorker::SetRows(SetRows { rows }));
                 }
-                Action::Speak { incarnation, ticket, segment, attempt, take, max_s } => {
-                    self.speak(Dispatch { segment, attempt, incarnation }, ticket, take, max_s);
+                Action::Send { incarnation, ticket, segment, attempt, take, max_s } => {
+                    self.send(Dispatch { segment, attempt, incarnation }, ticket, take, max_s);
                 }
                 Action::CancelAll { incarnation } => self.say(incarnation, ToWorker::CancelAll),
                 Action::AskToLeave { incarnation } => self.say(incarnation, ToWorker::Drain),
@@ -238,7 +258,8 @@ impl<S: SegmentSource, O: Fn(&PoolEvent)> Driver<S, O> {
                 Action::LookAtDevice { device } => self.look(device),
                 Action::Tell(what) => {
                     let elapsed_ms = self.machine.now().as_millis() as u64;
-                    (self.observer)(&PoolEvent { run: Arc::clone(&self.run), elapsed_ms, what });
+                    let (run, crew) = (Arc::clone(&self.run), self.config.crew);
+                    (self.observer)(&PoolEvent { run, elapsed_ms, crew, what });
                 }
                 Action::Finish(stopped) => self.stopped = Some(stopped),
             }
@@ -249,7 +270,7 @@ impl<S: SegmentSource, O: Fn(&PoolEvent)> Driver<S, O> {
         for _ in 0..count {
             match self.source.lease() {
                 Lease::Work(work) => {
-                    let (segment, audio_s) = (work.segment, estimate_audio_s(&work.text, work.speed));
+                    let (segment, audio_s) = (work.segment, audio_s(&work.task));
                     self.works.insert(segment, work);
                     self.inbox.push(Input::Leased { segment, audio_s });
                 }
@@ -265,6 +286,7 @@ impl<S: SegmentSource, O: Fn(&PoolEvent)> Driver<S, O> {
         let berth = Berth {
             slot,
             incarnation,
+            craft: config.craft,
             program: config.program.clone(),
             args: config.args.clone(),
             env: config.env.clone(),
@@ -280,19 +302,31 @@ impl<S: SegmentSource, O: Fn(&PoolEvent)> Driver<S, O> {
         self.workers.insert(incarnation, Hand { process: None, signalled: None, messages, tasks });
     }
 
-    fn speak(&mut self, dispatch: Dispatch, ticket: Ticket, take: u32, max_s: f64) {
-        let Some(work) = self.works.get(&dispatch.segment) else { return };
-        let speak = Speak {
-            text: work.text.clone(),
-            language: work.language.clone(),
-            voice: work.voice.clone(),
-            speed: work.speed,
-            seed: work.key.row_seed(take),
-            max_seconds: max_s as f32,
-        };
-        let audio = Audio::Coming { dispatch, take, pcm: Vec::new(), compute_ms: 0 };
-        self.tickets.insert(ticket, audio);
-        self.say(dispatch.incarnation, ToWorker::Speak { request: RequestId(ticket.0), speak });
+    /// Gives a worker what is to be done. `redrawn` says how often its random numbers were drawn anew.
+    fn send(&mut self, dispatch: Dispatch, ticket: Ticket, redrawn: u32, max_s: f64) {
+        let Some(Work { key, task, .. }) = self.works.get(&dispatch.segment) else { return };
+        let (incarnation, request) = (dispatch.incarnation, RequestId(ticket.0));
+        match task {
+            Task::Speak(task) => {
+                let take = task.first_take + redrawn;
+                let speak = speak_of(task, key.row_seed(take), max_s);
+                let coming = Coming::Take { dispatch, take, pcm: Vec::new(), compute_ms: 0 };
+                self.tickets.insert(ticket, coming);
+                self.say(incarnation, ToWorker::Speak { request, speak });
+            }
+            Task::Listen(task) => {
+                let (listen, pcm) = (listen_of(task, redrawn), Arc::clone(&task.pcm));
+                let audio_ms = pcm.len() as u64 * 1000 / u64::from(task.sample_rate.max(1));
+                let coming = Coming::Hearing { dispatch, take: task.take, audio_ms, heard: None };
+                self.tickets.insert(ticket, coming);
+                self.say(incarnation, ToWorker::Listen { request, listen });
+                // As large as a frame may be: nobody waits for the pieces, and each is a command that
+                // has to find room at the worker.
+                for chunk in pcm.chunks(MAX_CHUNK_SAMPLES) {
+                    self.say(incarnation, ToWorker::ListenPcm { request, samples: chunk.to_vec() });
+                }
+            }
+        }
     }
 
     /// A pipe that is closed by now takes nothing; its end is reported by its reader.
@@ -303,17 +337,23 @@ impl<S: SegmentSource, O: Fn(&PoolEvent)> Driver<S, O> {
     }
 
     fn store(&mut self, ticket: Ticket) {
-        let Some(audio) = self.tickets.remove(&ticket) else { return };
-        let finished = match audio {
-            Audio::Finished(take) => take,
-            Audio::Coming { dispatch, take, pcm, compute_ms } => {
+        let Some(coming) = self.tickets.remove(&ticket) else { return };
+        let finished = match coming {
+            Coming::Finished(answer) => answer,
+            Coming::Take { dispatch, take, pcm, compute_ms } => {
                 let Some(work) = self.works.get(&dispatch.segment) else { return };
                 let sample_rate = self.machine.sample_rate(dispatch.incarnation);
-                Arc::new(Take { dispatch, key: work.key, take, sample_rate, pcm, compute_ms })
+                let take = Take { dispatch, key: work.key, take, sample_rate, pcm, compute_ms };
+                Arc::new(Answer::Take(take))
+            }
+            Coming::Hearing { dispatch, take, heard, .. } => {
+                let (Some(work), Some(heard)) = (self.works.get(&dispatch.segment), heard) else { return };
+                let HeardMessage { hearing, compute_ms } = *heard;
+                Arc::new(Answer::Heard(Heard { dispatch, key: work.key, take, hearing, compute_ms }))
             }
         };
-        let _ = self.store.send(Job::Take(ticket, Arc::clone(&finished)));
-        self.tickets.insert(ticket, Audio::Finished(finished));
+        let _ = self.store.send(Job::Answer(ticket, Arc::clone(&finished)));
+        self.tickets.insert(ticket, Coming::Finished(finished));
     }
 
     fn look(&self, device: String) {
@@ -323,5 +363,37 @@ impl<S: SegmentSource, O: Fn(&PoolEvent)> Driver<S, O> {
             let free_bytes = probe.free_bytes(&device);
             let _ = answers.send(Input::DeviceMemory { device, free_bytes });
         });
+    }
+}
+
+/// Seconds of audio that a task is about.
+fn audio_s(task: &Task) -> f64 {
+    match task {
+        Task::Speak(task) => estimate_audio_s(&task.text, task.speed),
+        Task::Listen(task) => task.pcm.len() as f64 / f64::from(task.sample_rate.max(1)),
+    }
+}
+
+fn speak_of(task: &SpeakTask, seed: u64, max_s: f64) -> Speak {
+    Speak {
+        text: task.text.clone(),
+        language: task.language.clone(),
+        voice: task.voice.clone(),
+        speed: task.speed,
+        seed,
+        max_seconds: max_s as f32,
+    }
+}
+
+fn listen_of(task: &ListenTask, redrawn: u32) -> Listen {
+    Listen {
+        sample_rate: task.sample_rate,
+        samples: task.pcm.len() as u64,
+        language: task.language.clone(),
+        expected: task.expected.clone(),
+        transcribe: task.transcribe,
+        context: task.context.clone(),
+        beams: task.beams,
+        seed: task.seed.wrapping_add(u64::from(redrawn)),
     }
 }

@@ -1,4 +1,4 @@
-//! The sink on its own thread, given as many takes at once as have come together.
+//! The sink on its own thread, given as many results at once as have come together.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -7,13 +7,13 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::machine::{Input, Ticket};
-use crate::{Quarantined, ResultSink, SinkError, Take};
+use crate::{Answer, Quarantined, ResultSink, SinkError};
 
-/// Takes that are given to the sink at once, at most: a commit of this many is as good as one of more.
+/// Results that are given to the sink at once, at most: a commit of this many is as good as one of more.
 const GROUP: usize = 64;
 
 pub(super) enum Job {
-    Take(Ticket, Arc<Take>),
+    Answer(Ticket, Arc<Answer>),
     Quarantine(Ticket, Quarantined),
 }
 
@@ -28,18 +28,18 @@ pub(super) fn start(
 
 fn work(mut sink: impl ResultSink, jobs: &Receiver<Job>, answers: &UnboundedSender<Input>) {
     while let Ok(first) = jobs.recv() {
-        let mut takes = Vec::new();
+        let mut answered = Vec::new();
         let mut quarantines = Vec::new();
         for job in std::iter::once(first).chain(jobs.try_iter().take(GROUP - 1)) {
             match job {
-                Job::Take(ticket, take) => takes.push((ticket, take)),
+                Job::Answer(ticket, answer) => answered.push((ticket, answer)),
                 Job::Quarantine(ticket, out) => quarantines.push((ticket, out)),
             }
         }
-        if !takes.is_empty() {
-            let group: Vec<&Take> = takes.iter().map(|(_, take)| &**take).collect();
+        if !answered.is_empty() {
+            let group: Vec<&Answer> = answered.iter().map(|(_, answer)| &**answer).collect();
             let mut results = sink.accept(&group).into_iter();
-            for (ticket, _) in &takes {
+            for (ticket, _) in &answered {
                 let unanswered = || SinkError::Failed { detail: "the sink gave no answer".into() };
                 answer(answers, *ticket, results.next().unwrap_or_else(|| Err(unanswered())));
             }

@@ -3,17 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use narrator_core::{Incarnation, SlotId};
+use narrator_core::{Fault, Incarnation, SlotId};
 use narrator_ipc::{Connection, HandshakeError, IpcError, Listener, RunDir, Terms, accept_worker};
-use narrator_proto::{FromWorker, RequestId, ToWorker, Welcome};
+use narrator_proto::{FromWorker, Heard, RequestId, ToWorker, Welcome};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::sleep;
 
 use crate::machine::{Input, Ticket};
+use crate::pool::Craft;
 use crate::spawn::{self, Process, ProcessEvent, Spec};
 
 /// Messages of one worker that may wait for the loop. Beyond it the worker waits in its pipe.
 pub(super) const WAITING: usize = 64;
+
+/// What is told as a listener's rate: recognisers resample to 16 kHz, and nothing is computed from it.
+const LISTENING_RATE: u32 = 16_000;
 
 /// How long what a dead process said before its handshake may take to be read.
 const LAST_WORD: Duration = Duration::from_millis(200);
@@ -35,12 +39,18 @@ pub(super) enum Note {
         announced: u64,
         compute_ms: u64,
     },
+    Heard {
+        incarnation: Incarnation,
+        ticket: Ticket,
+        heard: Box<Heard>,
+    },
 }
 
 /// Everything that a worker's tasks need.
 pub(super) struct Berth {
     pub slot: SlotId,
     pub incarnation: Incarnation,
+    pub craft: Craft,
     pub program: std::path::PathBuf,
     pub args: Vec<std::ffi::OsString>,
     pub env: Vec<(std::ffi::OsString, std::ffi::OsString)>,
@@ -59,7 +69,7 @@ pub(super) struct Berth {
 impl Berth {
     /// Listens, spawns, shakes hands, and then carries messages until the pipe ends.
     pub async fn serve(self) {
-        let Self { slot, incarnation, program, args, mut env, run_dir, welcome, .. } = self;
+        let Self { slot, incarnation, craft, program, args, mut env, run_dir, welcome, .. } = self;
         let listener = match Listener::bind(&run_dir) {
             Ok(listener) => listener,
             Err(error) => {
@@ -106,7 +116,7 @@ impl Berth {
                 tell(&notes, Input::Connected { incarnation }).await;
                 let connection = Arc::new(connection);
                 tokio::select! {
-                    () = read(&connection, incarnation, &notes) => {}
+                    () = read(&connection, incarnation, craft, &notes) => {}
                     () = write(&connection, self.messages) => {}
                 }
             }
@@ -138,10 +148,10 @@ async fn write(connection: &Connection, mut messages: mpsc::UnboundedReceiver<To
 }
 
 /// Reads until the pipe ends, and says so last.
-async fn read(connection: &Connection, incarnation: Incarnation, notes: &mpsc::Sender<Note>) {
+async fn read(connection: &Connection, incarnation: Incarnation, craft: Craft, notes: &mpsc::Sender<Note>) {
     loop {
         let note = match connection.recv::<FromWorker>().await {
-            Ok(Some(message)) => translate(incarnation, message),
+            Ok(Some(message)) => translate(incarnation, craft, message),
             Err(error @ IpcError::Message(_)) => {
                 Note::Input(Input::Garbage { incarnation, detail: error.to_string() })
             }
@@ -158,7 +168,7 @@ async fn read(connection: &Connection, incarnation: Incarnation, notes: &mpsc::S
 }
 
 /// A message in the machine's words.
-fn translate(incarnation: Incarnation, message: FromWorker) -> Note {
+fn translate(incarnation: Incarnation, craft: Craft, message: FromWorker) -> Note {
     let ticket = |request: RequestId| Ticket(request.0);
     Note::Input(match message {
         FromWorker::Pcm { request, samples } => {
@@ -174,6 +184,24 @@ fn translate(incarnation: Incarnation, message: FromWorker) -> Note {
         }
         FromWorker::Hello(_) => Input::Garbage { incarnation, detail: "hello was said twice".into() },
         FromWorker::LoadProgress(progress) => Input::Loading { incarnation, progress },
+        FromWorker::Heard { request, heard } => {
+            return Note::Heard { incarnation, ticket: ticket(request), heard: Box::new(heard) };
+        }
+        FromWorker::Ready(ready) if craft == Craft::Listening => {
+            let detail = format!("the engine `{}` speaks; a recogniser is wanted here", ready.engine);
+            Input::Fatal { incarnation, fault: Fault::ConfigRejected, detail }
+        }
+        FromWorker::ListenerReady(ready) if craft == Craft::Speaking => {
+            let detail = format!("the model {} listens; a voice is wanted here", ready.model);
+            Input::Fatal { incarnation, fault: Fault::ConfigRejected, detail }
+        }
+        FromWorker::ListenerReady(ready) => Input::Ready {
+            incarnation,
+            rows: ready.max_rows,
+            sample_rate: LISTENING_RATE,
+            load_ms: ready.load_ms,
+            peak_device_bytes: ready.device_memory.map_or(0, |memory| memory.peak_bytes),
+        },
         FromWorker::Ready(ready) => Input::Ready {
             incarnation,
             rows: ready.max_rows,

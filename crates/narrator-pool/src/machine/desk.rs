@@ -6,6 +6,7 @@ use std::time::Duration;
 use narrator_core::{Fault, SegmentId};
 
 use super::messages::Ticket;
+use crate::event::What;
 use crate::rules::blame::Record;
 
 /// A segment between its lease and its end.
@@ -28,8 +29,22 @@ pub(super) struct Storing {
 
 #[derive(Clone, Debug)]
 pub(super) enum Stored {
-    Take { attempt: u32, audio_ms: u64, compute_ms: u64 },
-    Quarantine { fault: Fault, tries: u32, why: String },
+    Take {
+        attempt: u32,
+        audio_ms: u64,
+        compute_ms: u64,
+    },
+    /// What was heard, and what is told when it is safe.
+    Hearing {
+        audio_ms: u64,
+        compute_ms: u64,
+        told: Box<What>,
+    },
+    Quarantine {
+        fault: Fault,
+        tries: u32,
+        why: String,
+    },
 }
 
 /// All segments on lease.

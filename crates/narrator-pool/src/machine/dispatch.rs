@@ -130,6 +130,6 @@ impl Machine {
         let (id, incarnation) = (slot.id, slot.incarnation);
         self.counters.dispatched += 1;
         self.tell(What::SegmentDispatched { slot: id, incarnation, segment, attempt, alone });
-        self.act(Action::Speak { incarnation, ticket, segment, attempt, take, max_s });
+        self.act(Action::Send { incarnation, ticket, segment, attempt, take, max_s });
     }
 }

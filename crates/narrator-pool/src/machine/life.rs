@@ -52,7 +52,8 @@ impl Machine {
         if self.phase != Phase::Running {
             return;
         }
-        let demand = if self.desk.exhausted { self.desk.unspoken() } else { self.slots.len() };
+        let known_work = self.desk.exhausted || self.settings.staff_for_work_only;
+        let demand = if known_work { self.desk.unspoken() } else { self.slots.len() };
         let mut living = self
             .slots
             .iter()

@@ -84,6 +84,13 @@ pub enum Input {
         announced: u64,
         compute_ms: u64,
     },
+    /// The worker says what it heard in a take of `audio_ms`.
+    Heard {
+        incarnation: Incarnation,
+        ticket: Ticket,
+        audio_ms: u64,
+        compute_ms: u64,
+    },
     Failed {
         incarnation: Incarnation,
         ticket: Ticket,
@@ -171,7 +178,8 @@ pub enum Action {
         incarnation: Incarnation,
         rows: u32,
     },
-    Speak {
+    /// Give the worker a segment's work.
+    Send {
         incarnation: Incarnation,
         ticket: Ticket,
         segment: SegmentId,
@@ -195,7 +203,7 @@ pub enum Action {
     Bury {
         incarnation: Incarnation,
     },
-    /// Make the ticket's take durable; again, when it was tried before.
+    /// Make the ticket's result durable; again, when it was tried before.
     Store {
         ticket: Ticket,
     },

@@ -69,4 +69,4 @@ mod sim;
 mod tests;
 
 pub use messages::{Action, Exit, Input, Signal, Stopped, Ticket};
-pub use run::{Counters, Machine, MachineConfig};
+pub use run::{Counters, Machine, MachineConfig, Numbering};

@@ -1,12 +1,12 @@
 //! What becomes of a dispatch: moving, done, failed; and of a take: durable or not.
 
-use narrator_core::{Fault, Incarnation, SegmentId};
+use narrator_core::{Fault, Incarnation, SegmentId, SlotId};
 
 use super::desk::{Stored, Storing};
 use super::life::Charge;
 use super::messages::{Action, Stopped, Ticket};
 use super::run::{Machine, Phase};
-use super::slot::{State, Then};
+use super::slot::{Row, State, Then};
 use crate::event::{Rung, What};
 use crate::rules::blame::Loss;
 use crate::rules::rows::Shrink;
@@ -62,6 +62,40 @@ impl Machine {
         if let Some(objection) = facts.objection() {
             return self.failed_row(index, ticket, Fault::BadOutput, objection);
         }
+        let audio_ms = (facts.seconds() * 1000.0) as u64;
+        self.good_row(index, ticket, facts.samples * size_of::<f32>() as u64, |slot, row, wall_ms| {
+            let (segment, attempt) = (row.segment, row.attempt);
+            let what = Stored::Take { attempt, audio_ms, compute_ms };
+            let told =
+                What::SegmentSpoken { slot, incarnation, segment, attempt, audio_ms, compute_ms, wall_ms };
+            (what, Some(told))
+        });
+    }
+
+    pub(super) fn on_heard(
+        &mut self,
+        incarnation: Incarnation,
+        ticket: Ticket,
+        audio_ms: u64,
+        compute_ms: u64,
+    ) {
+        let Some(index) = self.awaited(incarnation, ticket, "heard") else { return };
+        self.good_row(index, ticket, 0, |slot, row, wall_ms| {
+            let (segment, attempt) = (row.segment, row.attempt);
+            let told =
+                What::SegmentHeard { slot, incarnation, segment, attempt, audio_ms, compute_ms, wall_ms };
+            (Stored::Hearing { audio_ms, compute_ms, told: Box::new(told) }, None)
+        });
+    }
+
+    /// A result that there is nothing to say against: it goes to the sink, and does its worker credit.
+    fn good_row(
+        &mut self,
+        index: usize,
+        ticket: Ticket,
+        bytes: u64,
+        made: impl FnOnce(SlotId, &Row, u64) -> (Stored, Option<What>),
+    ) {
         let settings = self.settings.clone();
         let slot = &mut self.slots[index];
         let Some(row) = slot.take_row(ticket) else { return };
@@ -70,23 +104,14 @@ impl Machine {
         slot.strikes.good_segment(&settings);
         self.credit = (self.credit + 1).min(settings.good_segments);
         let grown = slot.limit.clean(settings.grow_after);
-        let id = slot.id;
-        let audio_ms = (facts.seconds() * 1000.0) as u64;
+        let (id, incarnation) = (slot.id, slot.incarnation);
         let wall_ms = self.now.saturating_sub(row.accepted.unwrap_or(row.sent)).as_millis() as u64;
-        let (segment, attempt) = (row.segment, row.attempt);
-        self.tell(What::SegmentSpoken {
-            slot: id,
-            incarnation,
-            segment,
-            attempt,
-            audio_ms,
-            compute_ms,
-            wall_ms,
-        });
-        let bytes = facts.samples * size_of::<f32>() as u64;
+        let (what, told) = made(id, &row, wall_ms);
+        if let Some(told) = told {
+            self.tell(told);
+        }
         self.desk.held_bytes += bytes;
-        let what = Stored::Take { attempt, audio_ms, compute_ms };
-        self.desk.storing.insert(ticket, Storing { segment, bytes, refused: false, what });
+        self.desk.storing.insert(ticket, Storing { segment: row.segment, bytes, refused: false, what });
         self.act(Action::Store { ticket });
         if let Some(rows) = grown {
             self.tell(What::RowsGrown { slot: id, rows });
@@ -251,6 +276,13 @@ impl Machine {
                 self.counters.compute_ms += compute_ms;
                 self.tell(What::SegmentDone { segment, attempt, audio_ms, compute_ms });
             }
+            // What follows from it is not for a pool to say.
+            Stored::Hearing { audio_ms, compute_ms, told } => {
+                self.counters.done += 1;
+                self.counters.audio_ms += audio_ms;
+                self.counters.compute_ms += compute_ms;
+                self.tell(*told);
+            }
             Stored::Quarantine { fault, tries, why } => {
                 self.counters.quarantined += 1;
                 self.quarantined.push((segment, fault, why.clone()));
@@ -286,7 +318,7 @@ impl Machine {
         for (ticket, storing) in &mut self.desk.storing {
             if std::mem::take(&mut storing.refused) {
                 again.push(match &storing.what {
-                    Stored::Take { .. } => Action::Store { ticket: *ticket },
+                    Stored::Take { .. } | Stored::Hearing { .. } => Action::Store { ticket: *ticket },
                     Stored::Quarantine { fault, tries, why } => Action::Quarantine {
                         ticket: *ticket,
                         segment: storing.segment,

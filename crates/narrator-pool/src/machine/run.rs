@@ -26,6 +26,30 @@ pub struct MachineConfig {
     pub seed: u64,
     /// [`Action::LookAtDevice`] is answered.
     pub can_look: bool,
+    pub numbering: Numbering,
+}
+
+/// How slots and incarnations are numbered, so that the pools of one run never give a number twice.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Numbering {
+    /// Of the first slot.
+    pub first_slot: u16,
+    /// Of the first incarnation, and from each to the next.
+    pub first_incarnation: u64,
+    pub step: u64,
+}
+
+impl Default for Numbering {
+    fn default() -> Self {
+        Self { first_slot: 1, first_incarnation: 1, step: 1 }
+    }
+}
+
+impl Numbering {
+    /// Of pool number `index` (from 0) of `pools`, when the pools before it have `slots` slots.
+    pub fn of_pool(index: u64, pools: u64, slots: u16) -> Self {
+        Self { first_slot: slots + 1, first_incarnation: index + 1, step: pools.max(1) }
+    }
 }
 
 /// What a run amounted to.
@@ -81,7 +105,8 @@ pub struct Machine {
     clock: WatchedClock,
     pub(super) now: Duration,
     tickets: u64,
-    incarnations: u64,
+    next_incarnation: Incarnation,
+    incarnation_step: u64,
     out: Vec<Action>,
 }
 
@@ -95,7 +120,7 @@ impl Machine {
                 devices.push(Device::new(name));
                 devices.len() - 1
             });
-            slots.push(Slot::new(SlotId(index as u16 + 1), device));
+            slots.push(Slot::new(SlotId(config.numbering.first_slot + index as u16), device));
         }
         Self {
             clock: WatchedClock::new(settings.tick, settings.suspension_gap),
@@ -112,7 +137,8 @@ impl Machine {
             can_look: config.can_look,
             now: Duration::ZERO,
             tickets: 0,
-            incarnations: 0,
+            next_incarnation: Incarnation(config.numbering.first_incarnation),
+            incarnation_step: config.numbering.step,
             out: Vec::new(),
             settings,
         }
@@ -166,6 +192,9 @@ impl Machine {
             Input::Chunk { incarnation, ticket, samples } => self.on_chunk(incarnation, ticket, samples),
             Input::Done { incarnation, ticket, facts, announced, compute_ms } => {
                 self.on_done(incarnation, ticket, facts, announced, compute_ms);
+            }
+            Input::Heard { incarnation, ticket, audio_ms, compute_ms } => {
+                self.on_heard(incarnation, ticket, audio_ms, compute_ms);
             }
             Input::Failed { incarnation, ticket, fault, detail } => {
                 self.on_failed(incarnation, ticket, fault, &detail);
@@ -243,8 +272,8 @@ impl Machine {
     }
 
     pub(super) fn next_incarnation(&mut self) -> Incarnation {
-        self.incarnations += 1;
-        Incarnation(self.incarnations)
+        let next = Incarnation(self.next_incarnation.0 + self.incarnation_step);
+        std::mem::replace(&mut self.next_incarnation, next)
     }
 
     /// The slot whose present worker this is.

@@ -12,7 +12,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::tests::Referee;
-use super::{Action, Exit, Input, Machine, MachineConfig, Signal, Stopped, Ticket};
+use super::{Action, Exit, Input, Machine, MachineConfig, Numbering, Signal, Stopped, Ticket};
 use crate::SupervisionSettings;
 use crate::rules::take::TakeFacts;
 
@@ -59,6 +59,8 @@ struct World {
     workers: BTreeMap<Incarnation, Worker>,
     next_segment: u32,
     book: u32,
+    /// The pool listens: its workers answer with what they heard.
+    listens: bool,
     chaos: f64,
     disk_full: bool,
     referee: Referee,
@@ -84,10 +86,17 @@ impl World {
             workers: BTreeMap::new(),
             next_segment: 1,
             book,
+            listens: seed % 5 == 2,
             chaos,
             disk_full: false,
             referee: Referee::default(),
-            machine: Machine::new(MachineConfig { devices, settings, seed, can_look: true }),
+            machine: Machine::new(MachineConfig {
+                devices,
+                settings,
+                seed,
+                can_look: true,
+                numbering: Numbering::default(),
+            }),
             events: 0,
             inbox: VecDeque::new(),
         }
@@ -280,7 +289,9 @@ impl World {
             }
             x if x < 0.020 => self.finish_row(incarnation, ticket, f32::NAN),
             x => {
-                self.give(Input::Chunk { incarnation, ticket, samples: 12_000 });
+                if !self.listens {
+                    self.give(Input::Chunk { incarnation, ticket, samples: 12_000 });
+                }
                 self.finish_row(incarnation, ticket, 0.5);
                 if x < 0.03 {
                     // Once more, and for something long gone.
@@ -293,6 +304,10 @@ impl World {
     }
 
     fn finish_row(&mut self, incarnation: Incarnation, ticket: Ticket, peak: f32) {
+        if self.listens && peak.is_finite() {
+            self.give(Input::Heard { incarnation, ticket, audio_ms: 500, compute_ms: 100 });
+            return;
+        }
         let facts = TakeFacts { samples: 12_000, sample_rate: SAMPLE_RATE, finite: peak.is_finite(), peak };
         self.give(Input::Done { incarnation, ticket, facts, announced: 12_000, compute_ms: 100 });
     }
@@ -313,7 +328,7 @@ impl World {
                 Action::Lease { count } => self.lease(count),
                 Action::Spawn { incarnation, .. } => self.soon(20, Due::Born(incarnation)),
                 Action::Load { incarnation, .. } => self.soon(2000, Due::Loaded(incarnation)),
-                Action::Speak { incarnation, ticket, segment, .. } => {
+                Action::Send { incarnation, ticket, segment, .. } => {
                     if let Some(worker) = self.workers.get_mut(&incarnation) {
                         assert!(worker.ready);
                         worker.rows.push_back((ticket, segment));

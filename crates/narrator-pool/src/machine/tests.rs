@@ -9,7 +9,7 @@ use narrator_core::{Fault, Incarnation, SegmentId};
 use narrator_proto::Beat;
 use proptest::prelude::*;
 
-use super::{Action, Exit, Input, Machine, MachineConfig, Stopped, Ticket};
+use super::{Action, Exit, Input, Machine, MachineConfig, Numbering, Stopped, Ticket};
 use crate::SupervisionSettings;
 use crate::event::What;
 use crate::rules::take::TakeFacts;
@@ -73,7 +73,7 @@ impl Referee {
             Action::Spawn { incarnation, .. } => {
                 assert!(self.workers.insert(*incarnation, Stage::Starting).is_none(), "incarnation reused");
             }
-            Action::Speak { incarnation, ticket, segment, .. } => {
+            Action::Send { incarnation, ticket, segment, .. } => {
                 assert_eq!(self.workers[incarnation], Stage::Ready, "dispatch to a worker that is not ready");
                 assert!(self.tickets.insert(*ticket), "ticket reused");
                 assert!(self.leased.contains(segment) && !self.ended.contains_key(segment));
@@ -104,7 +104,9 @@ impl Referee {
                 self.storing.remove(ticket);
             }
             Action::GiveBack { segment } => self.end(*segment, "given back"),
-            Action::Tell(What::SegmentDone { segment, .. }) => self.end(*segment, "done"),
+            Action::Tell(What::SegmentDone { segment, .. } | What::SegmentHeard { segment, .. }) => {
+                self.end(*segment, "done");
+            }
             Action::Tell(What::SegmentQuarantined { segment, .. }) => self.end(*segment, "quarantined"),
             Action::Finish(stopped) => {
                 assert!(self.hands.is_empty(), "rows in hand at the end: {:?}", self.hands);
@@ -134,6 +136,7 @@ impl Story {
             settings: Arc::new(settings),
             seed: 7,
             can_look: false,
+            numbering: Numbering::default(),
         };
         let mut story = Self {
             machine: Machine::new(config),
@@ -372,7 +375,7 @@ fn bad_takes_are_tried_with_other_dice_and_in_the_end_by_another_worker() {
         .actions
         .iter()
         .filter_map(|action| match action {
-            Action::Speak { take, attempt, .. } => Some((*attempt, *take)),
+            Action::Send { take, attempt, .. } => Some((*attempt, *take)),
             _ => None,
         })
         .collect();
@@ -498,6 +501,54 @@ fn a_crowded_device_loses_a_worker_and_never_the_last() {
 }
 
 #[test]
+fn a_hearing_ends_a_dispatch_as_a_take_does() {
+    let mut story = Story::new(&["cpu"], quick());
+    story.lease(1..=2).ready(1, 2);
+    let held = story.held(1);
+    story.accept(1, held[0]);
+    let (incarnation, ticket) = (Incarnation(1), held[0]);
+    story.give(Input::Heard { incarnation, ticket, audio_ms: 900, compute_ms: 9 });
+    assert_eq!(story.told(|what| matches!(what, What::SegmentHeard { .. })), 0, "not yet safe");
+    story.give(Input::Stored { ticket });
+    assert_eq!(story.told(|what| matches!(what, What::SegmentHeard { audio_ms: 900, .. })), 1);
+    assert_eq!(story.machine.counters().done, 1);
+    story.give(Input::Heard { incarnation, ticket, audio_ms: 900, compute_ms: 9 });
+    assert_eq!(story.told(|what| matches!(what, What::AnswerDropped { answer: "heard", .. })), 1);
+}
+
+#[test]
+fn the_pools_of_one_run_never_give_a_number_twice() {
+    let slots = |index, slots| {
+        let config = MachineConfig {
+            devices: vec!["cpu".into(), "cpu".into()],
+            settings: Arc::new(quick()),
+            seed: 7,
+            can_look: false,
+            numbering: Numbering::of_pool(index, 3, slots),
+        };
+        let actions = Machine::new(config).start();
+        let spawned = actions.iter().filter_map(|action| match action {
+            Action::Spawn { slot, incarnation, .. } => Some((slot.0, incarnation.0)),
+            _ => None,
+        });
+        spawned.collect::<Vec<_>>()
+    };
+    assert_eq!(slots(0, 0), [(1, 1), (2, 4)]);
+    assert_eq!(slots(1, 2), [(3, 2), (4, 5)]);
+    assert_eq!(slots(2, 4), [(5, 3), (6, 6)]);
+}
+
+#[test]
+fn a_pool_that_may_have_nothing_to_do_starts_nobody_before_there_is_something() {
+    let settings = SupervisionSettings { staff_for_work_only: true, ..quick() };
+    let mut story = Story::new(&["cpu", "cpu"], settings);
+    story.give(Input::Tick);
+    assert_eq!(story.spawned(), 0);
+    story.lease(1..=1);
+    assert_eq!(story.spawned(), 1);
+}
+
+#[test]
 fn an_outgrown_worker_finishes_its_rows_and_is_replaced_without_delay() {
     let settings = SupervisionSettings { max_resident_bytes: Some(1 << 30), ..quick() };
     let mut story = Story::new(&["cpu"], settings);
@@ -542,6 +593,9 @@ fn any_input() -> impl Strategy<Value = Input> {
             let facts = TakeFacts { samples: 9_000, sample_rate: 24_000, finite: off < 2, peak: 0.5 };
             Input::Done { incarnation, ticket, facts, announced: 9_000 + off / 2, compute_ms: 1 }
         }),
+        3 => (incarnation.clone(), ticket.clone()).prop_map(|(incarnation, ticket)| Input::Heard {
+            incarnation, ticket, audio_ms: 375, compute_ms: 1
+        }),
         3 => (incarnation.clone(), ticket.clone(), fault.clone())
             .prop_map(move |(incarnation, ticket, fault)| Input::Failed { incarnation, ticket, fault, detail: detail() }),
         1 => (incarnation.clone(), fault)
@@ -579,7 +633,8 @@ proptest! {
             ..SupervisionSettings::default()
         };
         let devices = ["cpu", "cuda:0", "cuda:0"].map(str::to_owned).to_vec();
-        let config = MachineConfig { devices, settings: Arc::new(settings), seed: 1, can_look };
+        let numbering = Numbering::default();
+        let config = MachineConfig { devices, settings: Arc::new(settings), seed: 1, can_look, numbering };
         let mut machine = Machine::new(config);
         let mut referee = Referee::default();
         machine.start().iter().for_each(|action| referee.action(action));

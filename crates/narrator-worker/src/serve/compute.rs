@@ -1,4 +1,5 @@
-//! The compute loop: commands in, samples out, one model.
+//! The compute loop: commands in, samples out, one model. A model that listens has a loop of its own, in
+//! `listen.rs`; what comes before Ready is the same for both and is here.
 //!
 //! ```text
 //!   wait for Load ─▶ load ─▶ warm up ─▶ Ready ─▶ ┌ take commands (wait only when idle)
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use narrator_engine::{
     EngineError, EngineErrorKind, EngineInfo, RowId, SpeechRequest, SpeechSink, SpeechStats, Synthesizer,
+    Transcriber,
 };
 use narrator_proto::{
     DeviceMemory, FailureKind, Fatal, FatalKind, FromWorker, Load, LoadProgress, LoadStage, Ready, RequestId,
@@ -20,30 +22,49 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use super::guard::{RowGuard, brief, check_request};
+use super::listen;
 use super::outbox::Outbox;
 use super::pulse::Pulse;
 use super::rows::Rows;
 use crate::memory::peak_resident_bytes;
 
 /// Requests that may wait for a row: far more than an orchestrator keeps ahead.
-const MAX_WAITING: usize = 256;
+pub(super) const MAX_WAITING: usize = 256;
 /// Between two progress messages, unless a stage ends.
 const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
 /// Between two looks at the device's memory.
-const MEMORY_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const MEMORY_PAUSE: Duration = Duration::from_secs(1);
 /// Short, and a word in most languages.
 const WARM_UP_TEXT: &str = "Hello.";
 
+/// Asks the device how much memory there is.
+pub(super) type MemoryProbe = Box<dyn Fn() -> Option<DeviceMemory>>;
+
+/// What a model does.
+pub enum Model {
+    Speaks(Box<dyn Synthesizer>),
+    Listens(Box<dyn Transcriber>),
+}
+
 /// A model in memory.
 pub struct Loaded {
-    pub engine: Box<dyn Synthesizer>,
-    /// Asks the device how much memory there is; none on a CPU.
-    pub device_memory: Option<Box<dyn Fn() -> Option<DeviceMemory>>>,
+    pub model: Model,
+    /// None on a CPU.
+    pub device_memory: Option<MemoryProbe>,
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Speaks(engine) => f.debug_tuple("Speaks").field(engine.info()).finish(),
+            Self::Listens(engine) => f.debug_tuple("Listens").field(engine.info()).finish(),
+        }
+    }
 }
 
 impl std::fmt::Debug for Loaded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Loaded").field("engine", self.engine.info()).finish_non_exhaustive()
+        f.debug_struct("Loaded").field("model", &self.model).finish_non_exhaustive()
     }
 }
 
@@ -64,15 +85,14 @@ impl Ending {
     }
 }
 
-/// Loads what the orchestrator names and speaks what it sends, until one of the endings.
+/// Loads what the orchestrator names and does what it sends, until one of the endings.
 pub fn run<L>(loader: L, mut commands: Receiver<ToWorker>, outbox: &Outbox, pulse: &Pulse) -> Ending
 where
     L: FnOnce(&Load, &mut dyn FnMut(u64, u64)) -> Result<Loaded, EngineError>,
 {
-    let speaking = await_load(&mut commands)
-        .and_then(|load| begin(loader, &load, outbox, pulse))
-        .map(|speaker| speaker.speak(&mut commands));
-    speaking.unwrap_or_else(|ending| ending)
+    await_load(&mut commands)
+        .and_then(|load| serve(loader, &load, &mut commands, outbox, pulse))
+        .unwrap_or_else(|ending| ending)
 }
 
 fn await_load(commands: &mut Receiver<ToWorker>) -> Result<Load, Ending> {
@@ -86,14 +106,20 @@ fn await_load(commands: &mut Receiver<ToWorker>) -> Result<Load, Ending> {
             Some(_) => {
                 return Err(Ending::fatal(
                     FatalKind::ProtocolError,
-                    "asked to speak before a model is loaded",
+                    "asked to work before a model is loaded",
                 ));
             }
         }
     }
 }
 
-fn begin<'a, L>(loader: L, load: &Load, outbox: &'a Outbox, pulse: &'a Pulse) -> Result<Speaker<'a>, Ending>
+fn serve<L>(
+    loader: L,
+    load: &Load,
+    commands: &mut Receiver<ToWorker>,
+    outbox: &Outbox,
+    pulse: &Pulse,
+) -> Result<Ending, Ending>
 where
     L: FnOnce(&Load, &mut dyn FnMut(u64, u64)) -> Result<Loaded, EngineError>,
 {
@@ -101,7 +127,27 @@ where
     let mut progress = Progress { outbox, pulse, last: None, lost: None };
     let loaded = loader(load, &mut |done, total| progress.tell(LoadStage::Weights, done, total));
     progress.still_heard()?;
-    let Loaded { mut engine, device_memory } = loaded.map_err(|error| load_failed(&error))?;
+    let Loaded { model, device_memory } = loaded.map_err(|error| load_failed(&error))?;
+    match model {
+        Model::Speaks(engine) => {
+            let speaker = begin(engine, device_memory, load, begun, progress)?;
+            Ok(speaker.speak(commands))
+        }
+        Model::Listens(engine) => {
+            let listener = listen::begin(engine, device_memory, load, begun, progress)?;
+            Ok(listener.listen(commands))
+        }
+    }
+}
+
+fn begin<'a>(
+    mut engine: Box<dyn Synthesizer>,
+    device_memory: Option<MemoryProbe>,
+    load: &Load,
+    begun: Instant,
+    mut progress: Progress<'a>,
+) -> Result<Speaker<'a>, Ending> {
+    let (outbox, pulse) = (progress.outbox, progress.pulse);
     let info = engine.info().clone();
     warm_up(&mut *engine, &info, &mut progress)?;
     progress.still_heard()?;
@@ -142,7 +188,7 @@ where
 }
 
 /// What is wrong with a model stays wrong; what is wrong with a device or its memory may pass.
-fn load_failed(error: &EngineError) -> Ending {
+pub(super) fn load_failed(error: &EngineError) -> Ending {
     let kind = match error.kind() {
         EngineErrorKind::BadModel | EngineErrorKind::BadRequest => FatalKind::ConfigRejected,
         EngineErrorKind::DeviceFault => FatalKind::DeviceFault,
@@ -207,15 +253,15 @@ impl SpeechSink for WarmUp {
 }
 
 /// Tells how far loading is, now and then.
-struct Progress<'a> {
-    outbox: &'a Outbox,
-    pulse: &'a Pulse,
+pub(super) struct Progress<'a> {
+    pub outbox: &'a Outbox,
+    pub pulse: &'a Pulse,
     last: Option<(LoadStage, Instant)>,
     lost: Option<Ending>,
 }
 
 impl Progress<'_> {
-    fn tell(&mut self, stage: LoadStage, done: u64, total: u64) {
+    pub fn tell(&mut self, stage: LoadStage, done: u64, total: u64) {
         self.pulse.step();
         let recent = self.last.is_some_and(|(last, at)| last == stage && at.elapsed() < PROGRESS_PAUSE);
         if self.lost.is_some() || (recent && done != total) {
@@ -226,7 +272,7 @@ impl Progress<'_> {
         self.lost = self.outbox.send(&FromWorker::LoadProgress(progress)).err().map(Ending::from);
     }
 
-    fn still_heard(&mut self) -> Result<(), Ending> {
+    pub fn still_heard(&mut self) -> Result<(), Ending> {
         self.lost.take().map_or(Ok(()), Err)
     }
 }
@@ -235,7 +281,7 @@ impl Progress<'_> {
 struct Speaker<'a> {
     engine: Box<dyn Synthesizer>,
     info: EngineInfo,
-    device_memory: Option<Box<dyn Fn() -> Option<DeviceMemory>>>,
+    device_memory: Option<MemoryProbe>,
     memory_read: Instant,
     rows: Rows<'a>,
     waiting: VecDeque<(RequestId, Speak)>,
@@ -315,6 +361,9 @@ impl Speaker<'_> {
             }
             ToWorker::Welcome(_) | ToWorker::Refuse(_) | ToWorker::Load(_) => {
                 Err(Ending::fatal(FatalKind::ProtocolError, "the handshake and loading are over"))
+            }
+            ToWorker::Listen { .. } | ToWorker::ListenPcm { .. } => {
+                Err(Ending::fatal(FatalKind::ProtocolError, "asked to listen, and this model speaks"))
             }
         }
     }

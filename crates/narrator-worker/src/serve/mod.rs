@@ -13,7 +13,7 @@
 //! - compute waits for the pipe (that is the back-pressure), never for more than one frame's place;
 //! - when the pipe ends, the process ends: in order at once if compute listens, by abort after the grace
 //!   that the welcome names if it does not;
-//! - a request that was accepted gets exactly one of `Done` and `Failed`, unless the process ends.
+//! - a request that was accepted gets exactly one of `Done`, `Heard` and `Failed`, unless the process ends.
 
 mod compute;
 #[cfg(test)]
@@ -21,6 +21,9 @@ mod fake;
 mod guard;
 mod io;
 mod last_words;
+mod listen;
+#[cfg(test)]
+mod listen_tests;
 mod outbox;
 mod pulse;
 mod rows;
@@ -28,5 +31,5 @@ mod start;
 #[cfg(test)]
 mod tests;
 
-pub use compute::Loaded;
+pub use compute::{Loaded, Model};
 pub use start::serve;

@@ -93,13 +93,7 @@ impl<'a> Rows<'a> {
     }
 
     pub fn send_failure(&self, request: RequestId, kind: FailureKind, what: &str) -> Result<(), Ending> {
-        let failure = Failure {
-            kind,
-            message: brief(what),
-            wanted_bytes: None,
-            device_memory: self.pulse.device_memory(),
-        };
-        Ok(self.outbox.send(&FromWorker::Failed { request, failure })?)
+        send_failure(self.outbox, self.pulse, request, kind, what)
     }
 
     /// Out of memory: the younger half makes room, so that what is nearly done is not lost. Everything
@@ -186,6 +180,19 @@ impl<'a> Rows<'a> {
             Blame::Process(kind) => Err(Ending::fatal(kind, &error.to_string())),
         }
     }
+}
+
+/// Says that one request failed, and why.
+pub fn send_failure(
+    outbox: &Outbox,
+    pulse: &Pulse,
+    request: RequestId,
+    kind: FailureKind,
+    what: &str,
+) -> Result<(), Ending> {
+    let failure =
+        Failure { kind, message: brief(what), wanted_bytes: None, device_memory: pulse.device_memory() };
+    Ok(outbox.send(&FromWorker::Failed { request, failure })?)
 }
 
 /// What an engine sees of the rows during a step. The first ending is kept, the rest of the step is void.

@@ -12,7 +12,7 @@ use narrator_proto::{
 };
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::compute::{self, Ending, Loaded};
+use super::compute::{self, Ending, Loaded, Model};
 use super::fake::{Fake, STEPS};
 use super::io::{COMMANDS, IoEnd, converse};
 use super::outbox::{Outbox, Outgoing};
@@ -58,7 +58,7 @@ impl Bench {
             let loader = |_: &Load, progress: &mut dyn FnMut(u64, u64)| {
                 progress(5, 10);
                 progress(10, 10);
-                Ok(Loaded { engine: Box::new(engine()?), device_memory: None })
+                Ok(Loaded { model: Model::Speaks(Box::new(engine()?)), device_memory: None })
             };
             compute::run(loader, orders, &outbox, &Pulse::default())
         });
@@ -96,7 +96,7 @@ fn play(engine: Fake, commands: impl IntoIterator<Item = ToWorker>) -> (Vec<From
     }
     let thread = thread::spawn(move || {
         let loader = |_: &Load, _: &mut dyn FnMut(u64, u64)| {
-            Ok(Loaded { engine: Box::new(engine), device_memory: None })
+            Ok(Loaded { model: Model::Speaks(Box::new(engine)), device_memory: None })
         };
         compute::run(loader, orders, &outbox, &Pulse::default())
     });

@@ -56,7 +56,7 @@ fn lost_takes(job: &JobDir) -> Result<Vec<Lost>, Failure> {
         why: match found {
             None => "its take is missing".into(),
             Some(_) if altered => {
-                let take = narrator_journal::take_path(&job.takes(), &done.key);
+                let take = narrator_journal::take_path(&job.takes(), &done.key, done.take);
                 format!("its take has other content than was recorded: delete {}", take.display())
             }
             Some(bytes) => format!("its take has {bytes} bytes, not {}", done.bytes),
@@ -103,6 +103,17 @@ fn readable(line: &DumpLine) -> String {
                 format!("reopened      segment {}: {:?}", again.segment, again.why)
             }
             Record::RunClosed(run) => format!("run closed    {} with exit {}", run.run, run.exit_code),
+            Record::TakeSpoken(take) => format!(
+                "spoken        segment {} take {}: {:.2} s",
+                take.segment,
+                take.take,
+                take.samples as f64 / f64::from(take.rate.max(1))
+            ),
+            Record::TakeRefused(take) => format!(
+                "refused       segment {} take {}: {}; next: {}",
+                take.segment, take.take, take.reason, take.next
+            ),
+            Record::TakeKept(take) => format!("kept          segment {} take {}", take.segment, take.take),
             Record::Dispatched { dispatches } => format!("dispatched    {} segments", dispatches.len()),
         },
     };

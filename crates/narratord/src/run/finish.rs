@@ -76,7 +76,7 @@ pub fn finish(work: &Finishing<'_>, display: &mut Display) -> Result<Exit, Failu
         output::note(format_args!("{} is finished: nothing is left to do.", work.output.path().display()));
         return Ok(exit);
     }
-    let finished = assemble(work, &missing, display)?;
+    let finished = assemble(work, display)?;
     let report = Report {
         title: work.planned.manuscript.metadata.title.clone(),
         authors: work.planned.manuscript.metadata.authors.clone(),
@@ -107,10 +107,10 @@ pub fn finish(work: &Finishing<'_>, display: &mut Display) -> Result<Exit, Failu
     Ok(exit)
 }
 
-fn assemble(work: &Finishing<'_>, missing: &[Missing], display: &mut Display) -> Result<Finished, Failure> {
+fn assemble(work: &Finishing<'_>, display: &mut Display) -> Result<Finished, Failure> {
     let planned = work.planned;
     let takes = work.job.takes();
-    let chapter = |chapter: &ScriptChapter| chapter_audio(&planned.plan.script, chapter, missing, &takes);
+    let chapter = |chapter: &ScriptChapter| chapter_audio(&planned.plan.script, chapter, work.replay, &takes);
     let assembly = Assembly {
         chapters: planned.plan.script.chapters.iter().map(chapter).collect(),
         metadata: planned.manuscript.metadata.clone(),
@@ -155,18 +155,16 @@ fn assemble(work: &Finishing<'_>, missing: &[Missing], display: &mut Display) ->
 fn chapter_audio(
     script: &Script,
     chapter: &ScriptChapter,
-    missing: &[Missing],
+    replay: &Replay,
     takes: &std::path::Path,
 ) -> ChapterAudio {
     let mut pieces: Vec<Piece> = Vec::new();
     for segment in &script.segments[chapter.segments.start as usize..chapter.segments.end as usize] {
-        if missing.iter().any(|gap| gap.segment == segment.id) {
-            if let Some(before) = pieces.last_mut() {
-                before.pause_after_ms += GAP_MS + segment.pause_after_ms;
-            }
-        } else {
-            let take: PathBuf = take_path(takes, &segment.key);
+        if let Some(audible) = replay.audible(&segment.key) {
+            let take: PathBuf = take_path(takes, &segment.key, audible.take);
             pieces.push(Piece { take, pause_after_ms: segment.pause_after_ms });
+        } else if let Some(before) = pieces.last_mut() {
+            before.pause_after_ms += GAP_MS + segment.pause_after_ms;
         }
     }
     ChapterAudio { title: chapter.title.clone(), pieces }

@@ -10,7 +10,7 @@ use narrator_journal::{
     Checkpoint, JournalError, NewTake, Record, Replay, RunOpened, SegmentFault, SegmentQuarantined, Standing,
     StdFs, Warning,
 };
-use narrator_pool::{Quarantined, ResultSink, SinkError, Take};
+use narrator_pool::{Answer, Quarantined, ResultSink, SinkError, Take};
 use serde_json::json;
 
 use crate::error::Failure;
@@ -45,9 +45,10 @@ struct Kept {
 pub struct Sink(pub Arc<Keeper>);
 
 impl ResultSink for Sink {
-    fn accept(&mut self, takes: &[&Take]) -> Vec<Result<(), SinkError>> {
-        let kept = self.0.keep(takes);
-        vec![kept; takes.len()]
+    fn accept(&mut self, answers: &[&Answer]) -> Vec<Result<(), SinkError>> {
+        let takes: Vec<&Take> = answers.iter().filter_map(|answer| answer.take()).collect();
+        let kept = self.0.keep(&takes);
+        vec![kept; answers.len()]
     }
 
     fn quarantine(&mut self, out: &Quarantined) -> Result<(), SinkError> {

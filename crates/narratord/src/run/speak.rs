@@ -8,8 +8,8 @@ use narrator_core::SegmentId;
 use narrator_ipc::RunDir;
 use narrator_journal::RunId;
 use narrator_pool::{
-    DeviceProbe, Lease, Level as PoolLevel, NvidiaSmi, Pool, PoolConfig, PoolEvent, SegmentSource, Stopped,
-    SupervisionSettings, What, Work,
+    Craft, DeviceProbe, Lease, Level as PoolLevel, Numbering, NvidiaSmi, Pool, PoolConfig, PoolEvent,
+    SegmentSource, SpeakTask, Stopped, SupervisionSettings, Task, What, Work,
 };
 use narrator_proto::Precision;
 
@@ -98,6 +98,9 @@ fn configuration(work: &Prepared, run: RunId, pending: usize) -> Result<PoolConf
         if slots.iter().any(|device| device != "cpu") { Some(Arc::new(NvidiaSmi)) } else { None };
     Ok(PoolConfig {
         run: run.to_string(),
+        crew: None,
+        craft: Craft::Speaking,
+        numbering: Numbering::default(),
         program: work.worker.clone(),
         args: vec!["serve".into()],
         // libtorch's threads wait asleep: spinning ones steal the cores that other workers need.
@@ -134,10 +137,13 @@ fn works(work: &Prepared, pending: &[SegmentId]) -> VecDeque<Work> {
     let of = |segment: &narrator_core::Segment| Work {
         segment: segment.id,
         key: segment.key,
-        text: segment.text.clone(),
-        language: speech.language.clone(),
-        voice: Some(segment.voice.clone()),
-        speed: speech.speed,
+        task: Task::Speak(SpeakTask {
+            text: segment.text.clone(),
+            language: speech.language.clone(),
+            voice: Some(segment.voice.clone()),
+            speed: speech.speed,
+            first_take: 0,
+        }),
     };
     pending.iter().filter_map(|id| script.segment(*id)).map(of).collect()
 }
