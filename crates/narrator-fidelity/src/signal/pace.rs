@@ -1,0 +1,41 @@
+//! Duration against the text.
+
+use super::frames::Frames;
+use super::{Finding, Pace, SignalFault};
+
+/// Nobody reads slower or faster than this, in letters a second of sound. Takes of the starter voice lie
+/// between 10 and 24.
+const SLOWEST: f32 = 5.0;
+const FASTEST: f32 = 40.0;
+/// How far a take may be from the voice's own pace.
+const SLOWER: f32 = 0.5;
+const FASTER: f32 = 1.8;
+/// Shorter texts say little about pace.
+const MIN_LETTERS: u32 = 12;
+/// And this many are needed to hold a take to the voice's own.
+const OWN_LETTERS: u32 = 40;
+
+/// Letters of a text as they are said: a figure is a short word.
+pub(super) fn letters(text: &str) -> u32 {
+    text.chars().map(|c| if c.is_numeric() { 4 } else { u32::from(c.is_alphabetic()) }).sum()
+}
+
+pub(super) fn against_text(frames: &Frames, text: &str, pace: Option<Pace>) -> Option<Finding> {
+    let letters = letters(text);
+    let sounding: u32 = frames.sounding().iter().map(|run| run.end - run.start).sum();
+    if letters < MIN_LETTERS || sounding == 0 {
+        return None;
+    }
+    let measure = letters as f32 * 1000.0 / sounding as f32;
+    let (slowest, fastest) = match pace.filter(|_| letters >= OWN_LETTERS) {
+        Some(own) => (own.letters_per_s * SLOWER, own.letters_per_s * FASTER),
+        None => (SLOWEST, FASTEST),
+    };
+    let (kind, limit) = match measure {
+        pace if pace < slowest => (SignalFault::TooLong, slowest),
+        pace if pace > fastest => (SignalFault::TooShort, fastest),
+        _ => return None,
+    };
+    let voice = frames.voice_ms();
+    Some(Finding { kind, start_ms: voice.start, end_ms: voice.end, measure, limit })
+}

@@ -1,0 +1,68 @@
+//! Silences and sounds where the words are known.
+//!
+//! A pause at a full stop is reading; the same pause in the middle of a phrase is a hole. Word times of a
+//! recogniser are rough, so a silence is excused by any mark of punctuation near it.
+
+use std::ops::Range;
+
+use super::{Finding, Signal, SignalFault};
+use crate::times::WordTime;
+
+/// Longest pause at a mark of punctuation. The starter voice's longest is 0.7 s.
+const AT_MARK_MS: u32 = 1500;
+/// Longest silence inside a phrase.
+const INSIDE_MS: u32 = 380;
+/// How wrong the time of a word may be.
+const ROUGH_MS: u32 = 300;
+/// Sound behind the last word that is no breath.
+const AFTER_MS: u32 = 350;
+
+/// Findings that need the times of the words of `text`; without any, only silences that no mark excuses.
+pub fn against_words(signal: &Signal, text: &str, times: &[WordTime]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for silence in &signal.silences {
+        let measure = silence.end - silence.start;
+        let limit = if times.is_empty() || is_at_mark(silence, text, times) { AT_MARK_MS } else { INSIDE_MS };
+        if measure > limit {
+            findings.push(finding(SignalFault::Pause, silence, measure, limit));
+        }
+    }
+    if let Some(last) = times.last() {
+        let from = last.end_ms + ROUGH_MS;
+        let after: Vec<Range<u32>> = signal
+            .sounding
+            .iter()
+            .filter(|run| run.end > from)
+            .map(|run| run.start.max(from)..run.end)
+            .collect();
+        let measure: u32 = after.iter().map(|run| run.end - run.start).sum();
+        if let (Some(first), Some(end)) = (after.first(), after.last())
+            && measure > AFTER_MS
+        {
+            findings.push(finding(SignalFault::SpeechAfter, &(first.start..end.end), measure, AFTER_MS));
+        }
+    }
+    findings
+}
+
+fn finding(kind: SignalFault, at: &Range<u32>, measure: u32, limit: u32) -> Finding {
+    Finding { kind, start_ms: at.start, end_ms: at.end, measure: measure as f32, limit: limit as f32 }
+}
+
+/// Whether a mark of punctuation stands between two words that are spoken near the silence.
+fn is_at_mark(silence: &Range<u32>, text: &str, times: &[WordTime]) -> bool {
+    times.windows(2).any(|pair| {
+        let gap = pair[0].end_ms.saturating_sub(ROUGH_MS)..pair[1].start_ms + ROUGH_MS;
+        let near = gap.start < silence.end && silence.start < gap.end;
+        near && has_mark(text, &pair[0], &pair[1])
+    })
+}
+
+/// Punctuation at the end of the one word, at the beginning of the other, or between them.
+fn has_mark(text: &str, one: &WordTime, other: &WordTime) -> bool {
+    let words = text.get(one.at.start as usize..one.at.end as usize).unwrap_or_default();
+    let next = text.get(other.at.start as usize..other.at.end as usize).unwrap_or_default();
+    let between = text.get(one.at.end as usize..other.at.start as usize).unwrap_or_default();
+    let mark = |c: char| !c.is_alphanumeric() && !c.is_whitespace();
+    words.ends_with(mark) || next.starts_with(mark) || between.contains(mark)
+}

@@ -1,0 +1,170 @@
+//! How words sound, as far as it takes to say that two are alike.
+//!
+//! Phonemes come from misaki's American lexicon, which is large and names every pronunciation that a
+//! heteronym has. Words that it lacks, names above all, are read by rules ([`letters`]), coarse and the
+//! same for both sides, so that `Bennet` and `Bennett` meet although neither is a known word.
+//!
+//! The lexicon is read on first use (about 6 MB of JSON): a book in which everything is heard right at once
+//! never pays for it.
+
+mod distance;
+mod letters;
+
+use std::sync::LazyLock;
+
+use misaki_rs::lexicon::PhonemeEntry;
+use misaki_rs::{Language, Lexicon};
+
+pub(crate) use distance::distance;
+
+static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| Lexicon::new(Language::EnglishUS));
+
+/// A word's pronunciations.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Sound {
+    /// From the lexicon; empty for a word it lacks.
+    pub(crate) known: Vec<String>,
+    /// By the rules of spelling.
+    pub(crate) ruled: String,
+}
+
+impl Sound {
+    /// Of a folded word.
+    pub(crate) fn of(word: &str) -> Self {
+        Self { known: from_lexicon(word), ruled: letters::phonemes(word) }
+    }
+
+    /// The lexicon's readings, or that of the rules where it has none; empty for what has no sound.
+    fn all(&self) -> &[String] {
+        match (self.known.as_slice(), self.ruled.is_empty()) {
+            ([], true) => &[],
+            ([], false) => std::slice::from_ref(&self.ruled),
+            (known, _) => known,
+        }
+    }
+
+    /// Of words said in one breath.
+    pub(crate) fn join(one: &Self, other: &Self) -> Self {
+        let mut known = Vec::new();
+        if !one.known.is_empty() || !other.known.is_empty() {
+            for first in one.all() {
+                known.extend(other.all().iter().map(|second| format!("{first}{second}")));
+            }
+        }
+        Self { known, ruled: format!("{}{}", one.ruled, other.ruled) }
+    }
+}
+
+/// Whether the lexicon has the word: what it lacks is a name or rare, and a recogniser cannot spell it.
+pub fn is_known_word(folded: &str) -> bool {
+    !from_lexicon(folded).is_empty()
+}
+
+fn from_lexicon(word: &str) -> Vec<String> {
+    if word == "a" {
+        // Not in the lexicon: misaki reads it by what stands around it.
+        return vec!["A".to_owned(), "ə".to_owned()];
+    }
+    let mut known: Vec<String> = Vec::new();
+    for table in [&LEXICON.golds, &LEXICON.silvers] {
+        let entry = table.get(word).or_else(|| table.get(&capitalised(word)));
+        match entry {
+            Some(PhonemeEntry::Simple(phonemes)) => known.push(plain(phonemes)),
+            Some(PhonemeEntry::Tagged(by_tag)) => {
+                known.extend(by_tag.values().flatten().map(|phonemes| plain(phonemes)));
+            }
+            None => continue,
+        }
+        break;
+    }
+    if known.is_empty() && word.len() > 1 {
+        // Regular endings: dogs, walked, walking.
+        let stemmed = LEXICON
+            .stem_s(word, "NN", None, None)
+            .or_else(|| LEXICON.stem_ed(word, "VB", None, None))
+            .or_else(|| LEXICON.stem_ing(word, "VB", None, None));
+        known.extend(stemmed.map(|(phonemes, _)| plain(&phonemes)));
+    }
+    known.retain(|phonemes| !phonemes.is_empty());
+    known.sort();
+    known.dedup();
+    known
+}
+
+fn capitalised(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// Without stress, and with one sign for the sounds that only a speaker's ease tells apart.
+fn plain(phonemes: &str) -> String {
+    let fold = |phone| match phone {
+        'ˈ' | 'ˌ' | 'ː' | ' ' => None,
+        'ᵊ' | 'ʌ' | 'ɜ' => Some('ə'),
+        'ᵻ' => Some('ɪ'),
+        'ɾ' | 'ʔ' => Some('t'),
+        'ɒ' | 'Q' => Some('ɑ'),
+        _ => Some(phone),
+    };
+    phonemes.chars().filter_map(fold).collect()
+}
+
+/// How unlike two words sound: 0 is the same, 1 has nothing in common.
+pub(crate) fn unlikeness(one: &Sound, other: &Sound) -> f32 {
+    // Rules read both words with the same mistakes, so they may only judge what the lexicon cannot.
+    let both_known = !one.known.is_empty() && !other.known.is_empty();
+    let mut least = 1.0;
+    if !both_known && !one.ruled.is_empty() && !other.ruled.is_empty() {
+        least = distance(&one.ruled, &other.ruled);
+    }
+    for first in one.all() {
+        for second in other.all() {
+            least = least.min(distance(first, second));
+        }
+    }
+    least
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unlike(one: &str, other: &str) -> f32 {
+        unlikeness(&Sound::of(one), &Sound::of(other))
+    }
+
+    #[test]
+    fn homophones_sound_the_same() {
+        for (one, other) in [
+            ("their", "there"),
+            ("write", "right"),
+            ("see", "sea"),
+            ("to", "two"),
+            ("knew", "new"),
+            ("Bennet", "Bennett"),
+            ("heir", "air"),
+            ("its", "it's"),
+        ] {
+            let (one, other) = (one.to_lowercase(), other.to_lowercase());
+            assert!(unlike(&one, &other) < 0.1, "{one}, {other}: {}", unlike(&one, &other));
+        }
+    }
+
+    #[test]
+    fn misheard_names_sound_alike_and_other_words_do_not() {
+        for (one, other) in
+            [("bingley", "bingly"), ("darcy", "darcie"), ("lucas", "lukas"), ("wickham", "wickam")]
+        {
+            assert!(unlike(one, other) < 0.3, "{one}, {other}: {}", unlike(one, other));
+        }
+        for (one, other) in [("not", "very"), ("house", "garden"), ("mother", "letter")] {
+            assert!(unlike(one, other) > 0.35, "{one}, {other}: {}", unlike(one, other));
+        }
+    }
+
+    #[test]
+    fn words_said_in_one_breath_are_one_sound() {
+        let joined = Sound::join(&Sound::of("a"), &Sound::of("while"));
+        assert!(unlikeness(&joined, &Sound::of("awhile")) < 0.15);
+    }
+}

@@ -1,0 +1,103 @@
+//! One thing that speaks against a take: which word, at what time, for what reason.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::signal::Finding;
+
+/// What is wrong.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "fault")]
+pub enum Fault {
+    /// A word of the text was not heard.
+    WordLost,
+    /// Another word was heard in its place.
+    WordChanged { unlike: f32 },
+    /// Words were heard that the text does not have.
+    WordAdded,
+    /// Words were heard twice.
+    WordRepeated,
+    /// No transcript of the take could be trusted.
+    Unheard,
+    /// The samples themselves are wrong.
+    Signal { finding: Finding },
+}
+
+impl Fault {
+    /// How much worse it makes a take than another, in words lost. A lost word is worse than any other
+    /// fault of one word: what is misheard or doubled is at least there.
+    pub fn weight(&self) -> u32 {
+        match self {
+            Self::WordLost => 3,
+            Self::WordChanged { .. } | Self::Signal { .. } => 2,
+            Self::WordAdded | Self::WordRepeated => 1,
+            Self::Unheard => 5,
+        }
+    }
+}
+
+/// Why a difference is not held against the take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pardon {
+    /// Another listener heard what is written.
+    OtherListener,
+    /// Another listener did not hear what was added.
+    HeardOnce,
+    /// The recogniser, asked for the written word, finds it there.
+    Scored,
+    /// A name or rare word that was heard as something that sounds like it.
+    RareWord,
+    /// It sounds nearly the same, and the listeners do not agree on another word.
+    SoundsAlike,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Complaint {
+    #[serde(flatten)]
+    pub fault: Fault,
+    /// As written; empty for what was added.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub written: String,
+    /// Index of the first word of the text that it concerns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub word: Option<u32>,
+    /// As heard; empty for what was lost.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub heard: String,
+    /// In the take.
+    pub start_ms: u32,
+    pub end_ms: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pardon: Option<Pardon>,
+}
+
+impl Complaint {
+    pub(super) fn of_signal(finding: &Finding) -> Self {
+        Self {
+            fault: Fault::Signal { finding: finding.clone() },
+            written: String::new(),
+            word: None,
+            heard: String::new(),
+            start_ms: finding.start_ms,
+            end_ms: finding.end_ms,
+            pardon: None,
+        }
+    }
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { fault, written, heard, start_ms, .. } = self;
+        let at = format!("at {}.{:01} s", start_ms / 1000, start_ms % 1000 / 100);
+        match fault {
+            Fault::WordLost => write!(f, "`{written}` was not heard {at}"),
+            Fault::WordChanged { .. } => write!(f, "`{written}` was heard as `{heard}` {at}"),
+            Fault::WordAdded => write!(f, "`{heard}` was heard {at} and is not in the text"),
+            Fault::WordRepeated => write!(f, "`{heard}` was heard twice {at}"),
+            Fault::Unheard => write!(f, "no transcript of the take could be trusted"),
+            Fault::Signal { finding } => write!(f, "{finding}"),
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! From evidence to verdict.
+
+use std::ops::Range;
+
+use narrator_core::{Hearing, ScoredWord};
+
+use super::{Complaint, Decision, Evidence, Fault, Listener, Pardon, Verdict};
+use crate::align::{Alignment, Edit, EditKind, align};
+use crate::signal;
+use crate::sound::is_known_word;
+use crate::times::word_times;
+use crate::trust::{Distrust, distrust};
+use crate::words::{TextWord, atoms};
+
+/// Above this a rare word was not misheard: something else was said.
+const RARE_UNLIKE: f32 = 0.5;
+/// A word of no dictionary nearer than this is a spelling of the one written. Among 352 takes of the starter
+/// voice heard by tiny.en, `Meritin` for Meryton is at 0.14, `Stautley` for stoutly at 0.12, `Luca` for Lucas
+/// at 0.2.
+const MISSPELT_UNLIKE: f32 = 0.2;
+/// The same for a word that recognisers know, where two of them heard two different words.
+const KNOWN_UNLIKE: f32 = 0.3;
+/// An edge word must have been heard as something nearer than this.
+const EDGE_UNLIKE: f32 = 0.25;
+/// Nats a token by which the recogniser may prefer what it heard to what is written, and still find the
+/// written word there.
+const SCORED_MARGIN: f32 = 1.0;
+/// Below this mean log-probability the written word is not there, whatever the margin.
+const SCORED_FLOOR: f32 = -3.0;
+/// Additions of two listeners this near in time are one.
+const SAME_PLACE_MS: u32 = 500;
+
+/// One listener's transcript against the text.
+struct Heard<'a> {
+    hearing: &'a Hearing,
+    alignment: Alignment,
+    distrust: Option<Distrust>,
+}
+
+/// Judges a take.
+pub fn judge(evidence: &Evidence<'_>) -> Verdict {
+    let all: Vec<Heard<'_>> = evidence.hearings.iter().map(|hearing| heard(hearing, evidence.text)).collect();
+    let trusted: Vec<&Heard<'_>> = all.iter().filter(|heard| heard.distrust.is_none()).collect();
+    let distrusted =
+        all.iter().filter_map(|heard| heard.distrust.map(|why| (heard.hearing.model.clone(), why))).collect();
+
+    let mut complaints: Vec<Complaint> = Vec::new();
+    let mut pardoned: Vec<Complaint> = Vec::new();
+    let words = crate::words::text_words(evidence.text).len() as u32;
+    let mut heard_words = 0;
+    let mut times = Vec::new();
+    if let Some(first) = trusted.first() {
+        let found = words_found(&trusted, evidence.listener);
+        for complaint in found.into_iter().flatten() {
+            if complaint.pardon.is_some() { pardoned.push(complaint) } else { complaints.push(complaint) }
+        }
+        heard_words = words - complaints.len() as u32;
+        for complaint in additions(&trusted, evidence.listener) {
+            if complaint.pardon.is_some() { pardoned.push(complaint) } else { complaints.push(complaint) }
+        }
+        // The listener that heard most of it times the words.
+        let best = trusted
+            .iter()
+            .min_by_key(|heard| heard.alignment.heard_words().iter().filter(|&&it| !it).count());
+        let best = best.unwrap_or(first);
+        times = word_times(&best.alignment, best.hearing);
+    } else if evidence.listener == Listener::Last {
+        let whole = evidence.hearings.iter().map(|hearing| hearing.audio_ms).max().unwrap_or(0);
+        complaints.push(Complaint {
+            fault: Fault::Unheard,
+            written: String::new(),
+            word: None,
+            heard: String::new(),
+            start_ms: 0,
+            end_ms: whole,
+            pardon: None,
+        });
+    }
+    let doubted = !complaints.is_empty() || trusted.is_empty();
+
+    let mut broken = false;
+    if let Some(signal) = evidence.signal {
+        let placed = signal::against_words(signal, evidence.text, &times);
+        for finding in signal.findings.iter().chain(&placed) {
+            broken = true;
+            complaints.push(Complaint::of_signal(finding));
+        }
+    }
+    complaints.sort_by_key(|complaint| complaint.start_ms);
+
+    let decision = match (broken, doubted, evidence.listener) {
+        (true, ..) | (false, true, Listener::Last) => Decision::Retry,
+        (false, true, Listener::First) => Decision::SecondOpinion,
+        (false, false, _) => Decision::Accept,
+    };
+    Verdict {
+        decision,
+        segment: evidence.segment,
+        complaints,
+        pardoned,
+        distrusted,
+        words,
+        heard: heard_words,
+        times,
+    }
+}
+
+fn heard<'a>(hearing: &'a Hearing, text: &str) -> Heard<'a> {
+    let alignment = align(text, &hearing.words);
+    // A transcript that is the text, word for word, needs no trust.
+    let exact = !alignment.edits.is_empty() && alignment.edits.iter().all(|edit| edit.kind.is_right());
+    let distrust = if exact { None } else { distrust(hearing, text) };
+    Heard { hearing, alignment, distrust }
+}
+
+/// What one listener made of one word.
+#[derive(Clone, Debug)]
+enum Seen {
+    Right,
+    Changed { unlike: f32, heard: String, at: (u32, u32) },
+    Lost { at: (u32, u32) },
+}
+
+/// For each word of the text, what speaks against it; none when the first listener heard it.
+fn words_found(trusted: &[&Heard<'_>], listener: Listener) -> Vec<Option<Complaint>> {
+    let words = &trusted[0].alignment.words;
+    let seen: Vec<Vec<Seen>> = trusted.iter().map(|heard| seen_words(heard)).collect();
+    (0..words.len())
+        .map(|index| {
+            let views: Vec<&Seen> = seen.iter().map(|words| &words[index]).collect();
+            let scored = trusted.iter().find_map(|heard| score_of(&words[index], &heard.hearing.scored));
+            let edge = index == 0 || index + 1 == words.len();
+            let mut complaint = complaint_of(&views, &words[index], index as u32)?;
+            complaint.pardon = pardon(&views, &words[index], scored, edge, listener);
+            Some(complaint)
+        })
+        .collect()
+}
+
+fn seen_words(heard: &Heard<'_>) -> Vec<Seen> {
+    let alignment = &heard.alignment;
+    let mut seen: Vec<Option<Seen>> = vec![None; alignment.words.len()];
+    for edit in &alignment.edits {
+        let at = (edit.start_ms, edit.end_ms);
+        for word in edit.text.clone() {
+            let now = match edit.kind {
+                EditKind::Right | EditKind::Same { .. } => Seen::Right,
+                EditKind::Changed { unlike } => {
+                    Seen::Changed { unlike, heard: heard_text(heard.hearing, &edit.heard), at }
+                }
+                EditKind::Lost => Seen::Lost { at },
+                EditKind::Added | EditKind::Repeated => continue,
+            };
+            // A word of several atoms is as bad as its worst.
+            let worse = |one: &Seen| match one {
+                Seen::Right => 0,
+                Seen::Changed { .. } => 1,
+                Seen::Lost { .. } => 2,
+            };
+            let slot = &mut seen[word as usize];
+            if slot.as_ref().is_none_or(|before| worse(before) < worse(&now)) {
+                *slot = Some(now);
+            }
+        }
+    }
+    seen.into_iter().map(|word| word.unwrap_or(Seen::Right)).collect()
+}
+
+fn heard_text(hearing: &Hearing, words: &Range<u32>) -> String {
+    let words = hearing.words.get(words.start as usize..words.end as usize).unwrap_or_default();
+    words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+/// The complaint of the first listener that did not hear the word; none when all did.
+fn complaint_of(views: &[&Seen], word: &TextWord, index: u32) -> Option<Complaint> {
+    views.iter().find_map(|seen| {
+        let (fault, heard, at) = match seen {
+            Seen::Right => return None,
+            Seen::Changed { unlike, heard, at } => {
+                (Fault::WordChanged { unlike: *unlike }, heard.clone(), *at)
+            }
+            Seen::Lost { at } => (Fault::WordLost, String::new(), *at),
+        };
+        Some(Complaint {
+            fault,
+            written: word.text.clone(),
+            word: Some(index),
+            heard,
+            start_ms: at.0,
+            end_ms: at.1,
+            pardon: None,
+        })
+    })
+}
+
+/// Why a word that somebody did not hear is there all the same.
+fn pardon(
+    views: &[&Seen],
+    word: &TextWord,
+    scored: Option<Score>,
+    edge: bool,
+    listener: Listener,
+) -> Option<Pardon> {
+    if views.iter().any(|seen| matches!(seen, Seen::Right)) {
+        return Some(Pardon::OtherListener);
+    }
+    let unlike = views
+        .iter()
+        .filter_map(|seen| match seen {
+            Seen::Changed { unlike, .. } => Some(*unlike),
+            Seen::Right | Seen::Lost { .. } => None,
+        })
+        .min_by(f32::total_cmp)?;
+    if edge && unlike > EDGE_UNLIKE {
+        return None;
+    }
+    if scored.is_some_and(Score::finds_it) && unlike <= RARE_UNLIKE && !edge {
+        return Some(Pardon::Scored);
+    }
+    let unknown = |text: &str| atoms([text]).iter().any(|atom| !is_known_word(&atom.folded));
+    let rare = unknown(&word.text);
+    // What is no word at all was not said for another: it is how the recogniser spells what it heard.
+    let misspelt = views.iter().any(|seen| {
+        matches!(seen, Seen::Changed { unlike, heard, .. } if *unlike <= MISSPELT_UNLIKE && (rare || unknown(heard)))
+    });
+    if misspelt {
+        return Some(Pardon::RareWord);
+    }
+    // What follows is a guess from the sound alone: only when nobody is left to ask.
+    if listener == Listener::First {
+        return None;
+    }
+    if rare && unlike <= RARE_UNLIKE {
+        return Some(Pardon::RareWord);
+    }
+    let exact = atoms([word.text.as_str()]).iter().any(|atom| EXACT.contains(&&*atom.folded));
+    (unlike <= KNOWN_UNLIKE && !exact && !agree(views)).then_some(Pardon::SoundsAlike)
+}
+
+/// Words whose neighbours in sound mean something else altogether: they must have been heard.
+const EXACT: &[&str] = &[
+    "no",
+    "not",
+    "never",
+    "nor",
+    "none",
+    "nothing",
+    "nobody",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+    "thirty",
+    "forty",
+    "fifty",
+    "sixty",
+    "seventy",
+    "eighty",
+    "ninety",
+    "hundred",
+    "thousand",
+    "million",
+];
+
+/// Whether two listeners heard the same other word: then it was said.
+fn agree(views: &[&Seen]) -> bool {
+    let heard: Vec<Vec<Box<str>>> = views
+        .iter()
+        .filter_map(|seen| match seen {
+            Seen::Changed { heard, .. } => {
+                Some(atoms([heard.as_str()]).into_iter().map(|atom| atom.canon).collect())
+            }
+            Seen::Right | Seen::Lost { .. } => None,
+        })
+        .collect();
+    heard.len() > 1 && heard.windows(2).all(|pair| pair[0] == pair[1])
+}
+
+/// What forced scoring says of a word.
+#[derive(Clone, Copy, Debug)]
+struct Score {
+    /// Mean log-probability of its tokens.
+    log_prob: f32,
+    /// By how much a token the recogniser would rather have heard something else.
+    margin: f32,
+}
+
+impl Score {
+    fn finds_it(self) -> bool {
+        self.margin <= SCORED_MARGIN && self.log_prob >= SCORED_FLOOR
+    }
+}
+
+fn score_of(word: &TextWord, scored: &[ScoredWord]) -> Option<Score> {
+    let own = scored.iter().filter(|it| it.at.start < word.at.end && it.at.end > word.at.start);
+    let (mut tokens, mut log_prob, mut best) = (0.0, 0.0, 0.0);
+    for it in own {
+        tokens += f32::from(it.tokens);
+        log_prob += it.log_prob;
+        best += it.best_log_prob;
+    }
+    (tokens > 0.0).then(|| Score { log_prob: log_prob / tokens, margin: (best - log_prob) / tokens })
+}
+
+/// What was heard beside the text.
+fn additions(trusted: &[&Heard<'_>], listener: Listener) -> Vec<Complaint> {
+    let [first, others @ ..] = trusted else { return Vec::new() };
+    let runs = added_runs(&first.alignment);
+    let single = others.is_empty() && listener == Listener::Last;
+    runs.iter()
+        .map(|run| {
+            let heard = heard_text(first.hearing, &(run[0].heard.start..run[run.len() - 1].heard.end));
+            let (start_ms, end_ms) = (run[0].start_ms, run[run.len() - 1].end_ms);
+            let repeated = run.iter().all(|edit| edit.kind == EditKind::Repeated);
+            let near = |edit: &Edit| {
+                edit.start_ms < end_ms + SAME_PLACE_MS && start_ms < edit.end_ms + SAME_PLACE_MS
+            };
+            let once = others.iter().any(|other| !added_runs(&other.alignment).concat().iter().any(near));
+            // One listener alone makes up a word of two letters now and then.
+            let slight = single && run.len() == 1 && !repeated && heard.len() <= 3;
+            Complaint {
+                fault: if repeated { Fault::WordRepeated } else { Fault::WordAdded },
+                written: String::new(),
+                word: Some(run[0].text.start),
+                heard,
+                start_ms,
+                end_ms,
+                pardon: (once || slight).then_some(Pardon::HeardOnce),
+            }
+        })
+        .collect()
+}
+
+fn added_runs(alignment: &Alignment) -> Vec<Vec<Edit>> {
+    let added = |edit: &Edit| matches!(edit.kind, EditKind::Added | EditKind::Repeated);
+    alignment
+        .edits
+        .chunk_by(|one, other| added(one) == added(other))
+        .filter(|run| added(&run[0]))
+        .map(<[Edit]>::to_vec)
+        .collect()
+}

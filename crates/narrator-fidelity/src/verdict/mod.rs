@@ -1,0 +1,93 @@
+//! The verdict on a take: accept it, speak it again, or ask a second listener first.
+//!
+//! It must not lie in either direction. A word of the text that nobody heard refuses the take, always: no
+//! deletions are allowed, and the first and the last word must have been heard themselves. A word that one
+//! listener missed and another heard is there. What no recogniser can know is not held against the take:
+//! the spelling of a name, one homophone for another, a transcript that cannot be trusted.
+//!
+//! ```text
+//!  findings in the samples ──────────────────────────────▶ retry
+//!  no trusted transcript ──▶ second opinion ──▶ still none ▶ retry
+//!  every word heard ─────────────────────────────────────▶ accept
+//!  a doubt ────────────────▶ second opinion ──▶ one heard it ▶ accept
+//!                                          └──▶ neither did ─▶ retry
+//! ```
+//!
+//! The verdict is one JSON object: which word, at what time, for what reason. It does not know what was
+//! tried before; [`crate::ladder`] does.
+
+mod complaint;
+mod evidence;
+mod judge;
+
+pub use complaint::{Complaint, Fault, Pardon};
+pub use evidence::{Evidence, Listener};
+pub use judge::judge;
+
+use narrator_core::SegmentId;
+use serde::{Deserialize, Serialize};
+
+use crate::times::WordTime;
+use crate::trust::Distrust;
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    Accept,
+    /// Not by what this listener heard alone: ask another.
+    SecondOpinion,
+    /// Speak it again.
+    Retry,
+    /// Nothing that the ladder has helped; the best take is kept and marked.
+    Quarantine,
+}
+
+/// What the checks say of a take.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Verdict {
+    pub decision: Decision,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment: Option<SegmentId>,
+    /// What speaks against the take, in order of time. With [`Decision::SecondOpinion`], what is doubted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub complaints: Vec<Complaint>,
+    /// What differs from the text and is not held against the take, and why not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pardoned: Vec<Complaint>,
+    /// Transcripts that were not believed, by the model that made them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub distrusted: Vec<(String, Distrust)>,
+    /// Words of the text, and how many of them were heard.
+    pub words: u32,
+    pub heard: u32,
+    /// Where each word of the text is in the take.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub times: Vec<WordTime>,
+}
+
+impl Verdict {
+    /// What is wrong with the take, for choosing among takes: words lost count most.
+    pub fn faults(&self) -> u32 {
+        self.complaints.iter().map(|complaint| complaint.fault.weight()).sum()
+    }
+
+    /// The same findings when the ladder has no rung left.
+    #[must_use]
+    pub fn quarantined(self) -> Self {
+        Self { decision: Decision::Quarantine, ..self }
+    }
+
+    /// One sentence for a person: the first complaint, and how many more there are.
+    pub fn summary(&self) -> String {
+        let Some(first) = self.complaints.first() else {
+            return match self.distrusted.first() {
+                Some((model, why)) => format!("the transcript of {model} cannot be trusted ({why:?})"),
+                None => format!("all {} words were heard", self.words),
+            };
+        };
+        match self.complaints.len() - 1 {
+            0 => first.to_string(),
+            more => format!("{first}, and {more} more"),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What a recogniser writes differently is no fault of the take, and what it cannot hide is one.
+
+use narrator_core::{Hearing, ScoredWord};
+use narrator_fidelity::verdict::{Fault, Pardon};
+use narrator_fidelity::{Decision, Evidence, Listener, Verdict, align, judge};
+use proptest::prelude::*;
+
+use crate::support::{WORDS, hearing, text};
+
+fn all_right(text: &str, said: &str) {
+    let alignment = align(text, &hearing(said).words);
+    let wrong: Vec<_> = alignment.edits.iter().filter(|edit| !edit.kind.is_right()).collect();
+    assert!(wrong.is_empty(), "{text:?} heard as {said:?}: {wrong:?}");
+}
+
+#[test]
+fn the_same_words_written_otherwise() {
+    for (text, said) in [
+        ("In eighteen forty-two she left.", "In 1842 she left."),
+        ("It cost five pounds and ten pence.", "It cost £5.10."),
+        ("One hundred and five men.", "105 men."),
+        ("He had ten thousand a year.", "He had 10,000 a year."),
+        ("On the twenty-first of May", "On the 21st of May"),
+        ("It was half past ten; no, ten thirty.", "It was half past 10. No, 10:30."),
+        ("Chapter fourteen.", "Chapter 14"),
+        ("Henry the Eighth had six wives.", "Henry VIII had 6 wives."),
+        ("The Curvebuster came.", "the curve buster came"),
+        ("Every one of them sat down for a while.", "Everyone of them sat down for awhile."),
+        ("The colour of her neighbour's honour.", "The color of her neighbor's honor."),
+        ("It is not what I do not know.", "It's not what I don't know."),
+        ("It's what we're not.", "It is what we are not."),
+        ("Mister and Missus Bennet.", "Mr. and Mrs. Bennett"),
+        ("Their sons knew the heir.", "There suns new the air."),
+        ("“No—never!” cried Jane…", "no, never, cried Jane."),
+        ("PRIDE AND PREJUDICE", "Pride and Prejudice."),
+        ("To-day and to-morrow.", "Today and tomorrow."),
+        ("Café, naïve, façade.", "Cafe, naive, facade."),
+        ("Five percent, or five per cent.", "5%, or 5%."),
+        ("Doctor Smith of Baker Street.", "Dr. Smith of Baker St."),
+        ("The nineteen twenties.", "The 1920s."),
+        ("It was one million dollars.", "It was $1 million."),
+        ("He has four thousand a year.", "He has 4 ,000 a year."),
+        ("It cost twenty thousand pounds, no less.", "It cost £20 ,000, no less."),
+    ] {
+        all_right(text, said);
+    }
+}
+
+/// A recogniser's way with a word.
+fn noisy(word: &str, way: usize) -> String {
+    match way {
+        0 => word.to_uppercase(),
+        1 => format!("“{word},”"),
+        2 => format!("{word}."),
+        3 if word.len() > 5 => {
+            let (one, other) = word.split_at(3);
+            format!("{one} {other}")
+        }
+        _ => word.to_owned(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(120))]
+
+    #[test]
+    fn case_marks_and_split_compounds(row in text(3..40), ways in prop::collection::vec(0_usize..6, 40)) {
+        let words: Vec<&str> = row.iter().map(|&index| WORDS[index]).collect();
+        let said: Vec<String> = words.iter().zip(ways).map(|(word, way)| noisy(word, way)).collect();
+        all_right(&words.join(" "), &said.join(" "));
+    }
+
+    #[test]
+    fn any_number_in_figures(value in 0_u64..1_000_000, row in text(2..8)) {
+        let words: Vec<&str> = row.iter().map(|&index| WORDS[index]).collect();
+        let spoken = cardinal(value);
+        all_right(&format!("{} {spoken} {}", words[0], words[1]), &format!("{} {value} {}", words[0], words[1]));
+        let linked = spoken.replace("hundred ", "hundred and ");
+        all_right(&format!("{} {linked} {}", words[0], words[1]), &format!("{} {value} {}", words[0], words[1]));
+    }
+}
+
+/// A second speller, written apart from the one under test.
+fn cardinal(value: u64) -> String {
+    const ONES: [&str; 20] = [
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
+    ];
+    const TENS: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+    match value {
+        0..20 => ONES[value as usize].to_owned(),
+        20..100 if value.is_multiple_of(10) => TENS[value as usize / 10 - 2].to_owned(),
+        20..100 => format!("{}-{}", TENS[value as usize / 10 - 2], ONES[value as usize % 10]),
+        100..1000 if value.is_multiple_of(100) => format!("{} hundred", ONES[value as usize / 100]),
+        100..1000 => format!("{} hundred {}", ONES[value as usize / 100], cardinal(value % 100)),
+        _ if value.is_multiple_of(1000) => format!("{} thousand", cardinal(value / 1000)),
+        _ => format!("{} thousand {}", cardinal(value / 1000), cardinal(value % 1000)),
+    }
+}
+
+fn verdict(text: &str, hearings: &[Hearing], listener: Listener) -> Verdict {
+    judge(&Evidence { segment: None, text, hearings, signal: None, listener })
+}
+
+#[test]
+fn a_word_that_nobody_heard_refuses_the_take() {
+    let text = "She did not walk home alone.";
+    let said = hearing("She did walk home alone.");
+    let first = verdict(text, std::slice::from_ref(&said), Listener::First);
+    assert_eq!(first.decision, Decision::SecondOpinion);
+    let both = verdict(text, &[said.clone(), said], Listener::Last);
+    assert_eq!(both.decision, Decision::Retry);
+    assert_eq!(both.complaints.len(), 1);
+    let complaint = &both.complaints[0];
+    assert_eq!(
+        (complaint.fault.clone(), complaint.written.as_str(), complaint.word),
+        (Fault::WordLost, "not", Some(2))
+    );
+    assert_eq!((complaint.start_ms, complaint.end_ms), (550, 600));
+    assert_eq!((both.words, both.heard), (6, 5));
+}
+
+#[test]
+fn what_another_listener_heard_is_there() {
+    let text = "She did not walk home alone.";
+    let verdict = verdict(text, &[hearing("She did walk home alone."), hearing(text)], Listener::Last);
+    assert_eq!(verdict.decision, Decision::Accept);
+    assert_eq!(verdict.pardoned[0].pardon, Some(Pardon::OtherListener));
+    assert_eq!(verdict.times.len(), 6);
+}
+
+#[test]
+fn a_name_is_no_fault_and_another_word_is() {
+    let text = "Then Mr. Wickham came in.";
+    let name = [hearing("Then Mr. Wycombe came in."), hearing("Then Mr. Wickam came in.")];
+    assert_eq!(verdict(text, &name, Listener::Last).decision, Decision::Accept);
+    let other = [hearing("Then Mr. Bentley came in."), hearing("Then Mr. Bentley came in.")];
+    assert_eq!(verdict(text, &other, Listener::Last).decision, Decision::Retry);
+}
+
+#[test]
+fn the_first_and_the_last_word_must_be_heard_themselves() {
+    let text = "He walked into the garden.";
+    for said in ["walked into the garden.", "He walked into the", "He walked into the gar"] {
+        let both = [hearing(said), hearing(said)];
+        assert_eq!(verdict(text, &both, Listener::Last).decision, Decision::Retry, "{said}");
+    }
+}
+
+#[test]
+fn forced_scoring_finds_a_word_that_sounds_like_what_was_heard() {
+    let text = "Mr. Collins had been here.";
+    let mut said = hearing("Mr. Collings had been here.");
+    let score = |at: std::ops::Range<u32>, log_prob: f32, best: f32| ScoredWord {
+        at,
+        start_ms: 0,
+        end_ms: 100,
+        log_prob,
+        best_log_prob: best,
+        tokens: 2,
+        rather: String::new(),
+    };
+    said.scored = vec![score(4..11, -1.8, -1.0)];
+    assert_eq!(verdict(text, &[said.clone()], Listener::First).decision, Decision::Accept);
+    said.scored = vec![score(4..11, -14.0, -1.0)];
+    assert_eq!(verdict(text, &[said], Listener::First).decision, Decision::SecondOpinion);
+}
+
+#[test]
+fn a_transcript_that_cannot_be_trusted_is_never_held_against_the_take() {
+    let text = "She walked into the garden.";
+    let video = hearing("Thanks for watching!");
+    assert_eq!(
+        verdict(text, std::slice::from_ref(&video), Listener::First).decision,
+        Decision::SecondOpinion
+    );
+    assert_eq!(verdict(text, &[video.clone(), hearing(text)], Listener::Last).decision, Decision::Accept);
+    let neither = verdict(text, &[video.clone(), video], Listener::Last);
+    assert_eq!(neither.decision, Decision::Retry);
+    assert_eq!(neither.complaints[0].fault, Fault::Unheard);
+}
+
+#[test]
+fn a_verdict_is_one_json_object() {
+    let text = "She did not walk home alone.";
+    let said = hearing("She did walk home alone.");
+    let verdict = verdict(text, &[said.clone(), said], Listener::Last);
+    let json = serde_json::to_value(&verdict).expect("JSON");
+    assert_eq!(json["decision"], "retry");
+    assert_eq!(json["complaints"][0]["fault"], "word-lost");
+    assert_eq!(json["complaints"][0]["written"], "not");
+    assert_eq!(json["complaints"][0]["start_ms"], 550);
+    let back: Verdict = serde_json::from_value(json).expect("the same verdict");
+    assert_eq!(back, verdict);
+}
