@@ -160,11 +160,7 @@ impl Model {
                 return Ok(());
             }
             if left.len() < going.len() {
-                let index: Vec<i64> = left.iter().map(|&at| at as i64).collect();
-                let narrowed = Tensor::f_from_slice(&index)
-                    .and_then(|index| index.f_to_device(self.device))
-                    .and_then(|index| audio.select(&index))
-                    .and_then(|audio| Ok((audio, cache.select(&left)?)));
+                let narrowed = audio.select(&left).and_then(|audio| Ok((audio, cache.select(&left)?)));
                 (audio, cache) = narrowed.doing("leaving finished rows behind")?;
                 going = left.iter().map(|&at| going[at]).collect();
             }

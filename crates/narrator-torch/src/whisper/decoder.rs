@@ -14,7 +14,7 @@ use tch::{Device, Kind, Tensor};
 use super::config::Config;
 use super::layers::{Linear, Norm, Perceptron, attend, merge_heads, split_heads};
 use crate::error::Doing;
-use crate::qwen3::ops::{Torch, to_floats};
+use crate::qwen3::ops::{Torch, linear, to_floats};
 use crate::qwen3::source::Loader;
 
 #[derive(Debug)]
@@ -36,6 +36,9 @@ struct Layer {
 #[derive(Debug)]
 pub(crate) struct Decoder {
     embedding: Tensor,
+    /// The embedding again, in float32 on a CPU whatever the rest is in: with logits of 8 bits a near tie is
+    /// decided by rounding. A GPU rounds only the result, which libtorch sums in float32.
+    out: Tensor,
     positions: Tensor,
     layers: Vec<Layer>,
     norm: Norm,
@@ -120,8 +123,13 @@ impl Decoder {
                 aligned,
             })
         };
+        let embedding =
+            |loader: &Loader| loader.at("embed_tokens").tensor("weight", &[shape.vocab_size, width]);
+        let of_logits = if loader.device() == Device::Cpu { Kind::Float } else { loader.kind() };
+        let out = embedding(&loader.in_kind(of_logits))?;
         Ok(Self {
-            embedding: loader.at("embed_tokens").tensor("weight", &[shape.vocab_size, width])?,
+            embedding: if loader.kind() == of_logits { out.shallow_clone() } else { embedding(loader)? },
+            out,
             positions: loader.at("embed_positions").tensor("weight", &[shape.max_target_positions, width])?,
             layers: (0..shape.decoder_layers).map(layer).collect::<Result<_, _>>()?,
             norm: Norm::load(&loader.at("layer_norm"), width)?,
@@ -175,7 +183,8 @@ impl Decoder {
 
     /// Logits over the vocabulary, float32, of `states` `[…, width]`.
     pub(crate) fn logits(&self, states: &Tensor) -> Torch {
-        states.f_linear(&self.embedding, crate::qwen3::ops::NONE)?.f_to_kind(Kind::Float)
+        let states = states.f_to_kind(self.out.f_kind()?)?;
+        linear(&states, &self.out)?.f_to_kind(Kind::Float)
     }
 
     fn place(&self, values: &[f32]) -> Torch {
@@ -263,22 +272,17 @@ impl Layer {
 }
 
 impl Audio {
-    /// The rows `index`, in that order.
-    pub(crate) fn select(&self, index: &Tensor) -> Torch<Self> {
-        Ok(Self { layers: select(&self.layers, index)? })
+    /// The rows `rows`, in that order; a row may come more than once.
+    pub(crate) fn select(&self, rows: &[usize]) -> Torch<Self> {
+        Ok(Self { layers: select(&self.layers, rows)? })
     }
 }
 
 impl Cache {
     /// The rows `rows`, in that order; a row may come more than once.
     pub(crate) fn select(&self, rows: &[usize]) -> Torch<Self> {
-        let index: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
-        let index = Tensor::f_from_slice(&index)?.f_to_device(match self.layers.first() {
-            Some((kept, _)) => kept.device(),
-            None => Device::Cpu,
-        })?;
         Ok(Self {
-            layers: select(&self.layers, &index)?,
+            layers: select(&self.layers, rows)?,
             capacity: self.capacity,
             lengths: rows.iter().map(|&row| self.lengths[row]).collect(),
         })
@@ -289,6 +293,9 @@ impl Cache {
     }
 }
 
-fn select(layers: &[(Tensor, Tensor)], index: &Tensor) -> Torch<Vec<(Tensor, Tensor)>> {
-    layers.iter().map(|(k, v)| Ok((k.f_index_select(0, index)?, v.f_index_select(0, index)?))).collect()
+fn select(layers: &[(Tensor, Tensor)], rows: &[usize]) -> Torch<Vec<(Tensor, Tensor)>> {
+    let index: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
+    let device = layers.first().map_or(Device::Cpu, |(keys, _)| keys.device());
+    let index = Tensor::f_from_slice(&index)?.f_to_device(device)?;
+    layers.iter().map(|(k, v)| Ok((k.f_index_select(0, &index)?, v.f_index_select(0, &index)?))).collect()
 }

@@ -211,6 +211,7 @@ impl Whisper {
             row: Row::new(prompt, draft, most),
             expected,
             transcribe: asked.request.transcribe,
+            beams: usize::from(asked.request.beams.max(1)),
             start,
             no_speech: 0.0,
             scored: Vec::new(),

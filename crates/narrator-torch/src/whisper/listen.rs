@@ -35,6 +35,7 @@ pub(crate) struct Writing<'a> {
     pub(crate) row: Row<'a>,
     pub(crate) expected: Option<&'a Expected>,
     pub(crate) transcribe: bool,
+    pub(crate) beams: usize,
     pub(crate) start: usize,
     pub(crate) no_speech: f32,
     pub(crate) scored: Vec<ScoredWord>,
@@ -42,6 +43,13 @@ pub(crate) struct Writing<'a> {
     pub(crate) random: ChaCha8Rng,
     /// Where each token begins, and where the last ends.
     pub(crate) frames: Vec<usize>,
+}
+
+impl Writing<'_> {
+    /// Whether it is written by beam search.
+    fn searches(&self) -> bool {
+        self.beams > 1 && !self.row.goes_alone()
+    }
 }
 
 impl Piece {
@@ -60,7 +68,7 @@ impl Model {
     fn encode(&self, pieces: &[&Piece], told: &mut dyn FnMut()) -> Torch {
         let capacity = self.config.shape.max_source_positions as usize;
         let longest = pieces.iter().map(|piece| piece.frames()).max().unwrap_or(1);
-        let window = Window::of(longest, capacity);
+        let window = Window::of(if self.whole_windows { capacity } else { longest }, capacity);
         let at_once = if self.device == Device::Cpu { 1 } else { pieces.len().max(1) };
         let mut states = Vec::new();
         for pieces in pieces.chunks(at_once) {
@@ -181,7 +189,7 @@ impl Model {
                 Task {
                     row: std::mem::replace(&mut writing.row, Row::new(Vec::new(), &[], 0)),
                     expected: writing.expected,
-                    transcribe: writing.transcribe,
+                    transcribe: writing.transcribe && !writing.searches(),
                     frames: pieces[writing.piece].frames(),
                     start: writing.start,
                     no_speech: 0.0,
@@ -200,12 +208,21 @@ impl Model {
                 writing.scored = task.scored;
             }
             let mut row = task.row;
-            if !task.transcribe {
+            if !writing.transcribe {
                 row.most = 0;
             }
             rows.push(row);
         }
         let width = states.size()[1] as usize;
+        for (at, row) in rows.iter_mut().enumerate() {
+            let writing = &writings[group[at]];
+            if writing.transcribe && writing.beams > 1 && !row.goes_alone() {
+                let copies = vec![at; writing.beams];
+                let own = cache.select(&copies).and_then(|cache| Ok((cache, audio.select(&copies)?)));
+                let (cache, audio) = own.doing("copying a row for each beam")?;
+                self.search(row, cache, &audio, told)?;
+            }
+        }
         self.write(&mut rows, cache, audio, told)?;
         for ((mut row, &at), frames) in rows.into_iter().zip(group).zip(frames) {
             let writing = &mut writings[at];

@@ -10,7 +10,8 @@
 //! | `layers`, `encoder`, `decoder` | the networks, with a static cache and rows that are independent |
 //! | `words` | words of a transcript, and of a text that should have been said |
 //! | `score` | the first pass: forced scoring, and the draft of the transcript |
-//! | `decode`, `rules` | the rest of the transcript; which tokens it may have, when it is not believed |
+//! | `decode`, `beam` | the rest of the transcript, greedily or by beam search |
+//! | `rules` | which tokens a transcript may have, and when it is not believed |
 //! | `align` | when each word was heard |
 //! | `listen`, `engine` | batches of pieces; the trait |
 //!
@@ -27,6 +28,7 @@
 //! spread through a book.
 
 mod align;
+mod beam;
 mod config;
 mod decode;
 mod decoder;
@@ -42,6 +44,9 @@ mod rules;
 mod score;
 mod tokenizer;
 mod words;
+
+#[cfg(test)]
+mod parity;
 
 pub(crate) use engine::load;
 

@@ -30,6 +30,8 @@ pub(crate) struct Model {
     /// Of every token, the one with its first letter in the other case, or itself.
     pub(crate) other_case: Vec<i64>,
     pub(crate) device: Device,
+    /// Whether windows are computed whole, as the reference does, to compare with it.
+    pub(crate) whole_windows: bool,
     /// The files that tensors may lie in; last, so that it is let go last.
     _mappings: Mappings,
 }
@@ -64,6 +66,7 @@ impl Model {
             silent,
             other_case: vocabulary.other_case(),
             device,
+            whole_windows: false,
             _mappings: folder.mappings(),
             vocabulary,
             config,
@@ -71,10 +74,23 @@ impl Model {
     }
 }
 
-/// On a GPU bfloat16; on a CPU float32 unless asked otherwise.
+/// On a GPU bfloat16, and on a CPU that multiplies it; else float32.
 fn kind_for(options: &LoadOptions) -> Kind {
-    match (options.precision, options.device) {
-        (Precision::BFloat16, _) | (Precision::Auto, crate::Device::Cuda(_)) => Kind::BFloat16,
-        (Precision::Float32, _) | (Precision::Auto, crate::Device::Cpu) => Kind::Float,
+    let gpu = options.device != crate::Device::Cpu;
+    match options.precision {
+        Precision::Float32 => Kind::Float,
+        Precision::BFloat16 => Kind::BFloat16,
+        Precision::Auto if gpu || multiplies_bfloat16() => Kind::BFloat16,
+        Precision::Auto => Kind::Float,
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn multiplies_bfloat16() -> bool {
+    std::arch::is_x86_feature_detected!("avx512bf16")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn multiplies_bfloat16() -> bool {
+    false
 }
