@@ -46,6 +46,17 @@ pub(crate) struct Writing<'a> {
 }
 
 impl Writing<'_> {
+    /// Makes it ready to be decoded once more, at a temperature and, as the reference does it, with timestamps:
+    /// they lead out of many a loop by themselves, which is why temperature 0 is tried again too.
+    fn again(&mut self, temperature: f32, no_timestamps: i64) {
+        self.row.temperature = temperature;
+        self.row.timestamps = true;
+        self.row.prompt.retain(|&token| token != no_timestamps);
+        self.row.random = Some(self.random.clone());
+        self.row.written = Written::default();
+        self.expected = None;
+    }
+
     /// Whether it is written by beam search.
     fn searches(&self) -> bool {
         self.beams > 1 && !self.row.goes_alone()
@@ -136,18 +147,11 @@ impl Model {
                 let writing = &writings[at];
                 writing.transcribe && self.judgement(writing) == Judgement::Doubted
             });
-            if temperature <= 0.0 {
-                continue;
-            }
             if doubted.is_empty() {
                 break;
             }
             for &at in &doubted {
-                let writing = &mut writings[at];
-                writing.row.temperature = temperature;
-                writing.row.random = Some(writing.random.clone());
-                writing.row.written = Written::default();
-                writing.expected = None;
+                writings[at].again(temperature, self.vocabulary.no_timestamps);
             }
             let rows: Vec<i64> =
                 (0_i64..).zip(group).filter(|(_, at)| doubted.contains(at)).map(|(row, _)| row).collect();

@@ -78,10 +78,9 @@ impl Model {
 fn kind_for(options: &LoadOptions) -> Kind {
     let gpu = options.device != crate::Device::Cpu;
     match options.precision {
-        Precision::Float32 => Kind::Float,
         Precision::BFloat16 => Kind::BFloat16,
         Precision::Auto if gpu || multiplies_bfloat16() => Kind::BFloat16,
-        Precision::Auto => Kind::Float,
+        Precision::Float32 | Precision::Auto => Kind::Float,
     }
 }
 

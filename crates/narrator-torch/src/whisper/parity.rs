@@ -8,11 +8,13 @@ use safetensors::SafeTensors;
 use tch::{Kind, Tensor};
 
 use super::decode::Row;
+use super::decoder::Audio;
 use super::listen::Piece;
 use super::mel::HOP;
 use super::model::Model;
 use super::pieces::Window;
 use super::score::Task;
+use super::words::Expected;
 use crate::manner::{LoadOptions, Precision};
 use crate::weights::Weights;
 
@@ -62,6 +64,18 @@ fn most(ours: &Tensor, theirs: &Tensor, stride: &[i64]) -> f64 {
     (thinned - theirs).abs().max().double_value(&[])
 }
 
+/// What is written of one row.
+fn write(model: &Model, row: Row, expected: Option<&Expected>, frames: usize, audio: &Audio) -> Vec<i64> {
+    let task = Task { row, expected, transcribe: true, frames, start: 0, no_speech: 0.0, scored: Vec::new() };
+    let mut tasks = [task];
+    let cache = model.read_expected(&mut tasks, audio).expect("a first pass");
+    let [task] = tasks;
+    let mut rows = [task.row];
+    model.write(&mut rows, cache, audio.select(&[0]).expect("a row"), &mut || ()).expect("written");
+    let [row] = rows;
+    row.written.tokens
+}
+
 #[derive(Default)]
 struct Sums {
     mel: f64,
@@ -69,6 +83,7 @@ struct Sums {
     scores: f64,
     equal: usize,
     cases: usize,
+    timed: usize,
     times: Vec<f64>,
 }
 
@@ -104,26 +119,28 @@ fn compare(model: &Model, file: &SafeTensors<'_>, case: usize, sums: &mut Sums) 
     let plain = [prompt.clone(), vec![vocabulary.no_timestamps]].concat();
     let piece = Piece::new(pcm.clone(), 0);
     for draft in [&[][..], &wanted] {
-        let expected = super::words::Expected { ids: draft.to_vec(), words: Vec::new() };
-        let mut tasks = [Task {
-            row: Row::new(plain.clone(), &expected.ids, 224),
-            expected: Some(&expected),
-            transcribe: true,
-            frames: piece.frames(),
-            start: 0,
-            no_speech: 0.0,
-            scored: Vec::new(),
-        }];
-        let cache = model.read_expected(&mut tasks, &audio).expect("a first pass");
-        let [task] = tasks;
-        let mut rows = [task.row];
-        model.write(&mut rows, cache, audio.select(&[0]).expect("a row"), &mut || ()).expect("written");
-        sums.equal += usize::from(rows[0].written.tokens == wanted);
+        let expected = Expected { ids: draft.to_vec(), words: Vec::new() };
+        let row = Row::new(plain.clone(), &expected.ids, 224);
+        let written = write(model, row, Some(&expected), piece.frames(), &audio);
+        sums.equal += usize::from(written == wanted);
         sums.cases += 1;
-        if rows[0].written.tokens != wanted {
-            let said = |ids: &[i64]| vocabulary.decode(ids);
-            println!("case {case}: {:?} is not {:?}", said(&rows[0].written.tokens), said(&wanted));
+        if written != wanted {
+            println!(
+                "case {case}: {:?} is not {:?}",
+                vocabulary.decode(&written),
+                vocabulary.decode(&wanted)
+            );
         }
+    }
+
+    // Greedy, with timestamps.
+    let wanted = ints("timed");
+    let mut row = Row::new(prompt.clone(), &[], 224);
+    row.timestamps = true;
+    let written = write(model, row, None, piece.frames(), &audio);
+    sums.timed += usize::from(written == wanted);
+    if written != wanted {
+        println!("case {case}: {written:?} is not {wanted:?}");
     }
 
     // Every token of the words, after the right ones before it.
@@ -163,7 +180,11 @@ fn the_port_is_the_reference() {
     let file = SafeTensors::deserialize(weights.bytes_of_file()).expect("goldens");
     let model = model();
     let _guard = tch::no_grad_guard();
-    let cases = file.names().iter().filter(|name| name.ends_with(".pcm")).count();
+    let cases = file
+        .names()
+        .iter()
+        .filter(|name| name.split_once('.').is_some_and(|(_, what)| what == "pcm"))
+        .count();
     assert!(cases > 0);
     let mut sums = Sums::default();
     for case in 0..cases {
@@ -171,18 +192,20 @@ fn the_port_is_the_reference() {
     }
     let near = sums.times.iter().filter(|&&off| off <= MOST_MS).count();
     println!(
-        "{cases} clips: mel {:.1e}, states {:.1e}, scores {:.1e}, transcripts {} of {} equal, times {} of {} within \
+        "{cases} clips: mel {:.1e}, states {:.1e}, scores {:.1e}, transcripts {} of {} equal, with timestamps {} of {cases}, times {} of {} within \
          {MOST_MS} ms, the worst {:.0} ms off",
         sums.mel,
         sums.states,
         sums.scores,
         sums.equal,
         sums.cases,
+        sums.timed,
         near,
         sums.times.len(),
         sums.times.iter().fold(0.0_f64, |worst, &off| worst.max(off)),
     );
     assert!(sums.mel < MEL && sums.states < STATES && sums.scores < SCORES);
     assert_eq!(sums.equal, sums.cases, "greedy transcripts differ");
+    assert_eq!(sums.timed, cases, "greedy transcripts with timestamps differ");
     assert!(near as f64 >= SHARE * sums.times.len() as f64, "times differ");
 }

@@ -19,7 +19,7 @@ pub(crate) const MOST_COMPRESSION: f32 = 2.4;
 pub(crate) const LEAST_MEAN_LOG_PROB: f32 = -1.0;
 /// Above this, and with an unlikely transcript, there is no speech.
 pub(crate) const NO_SPEECH: f32 = 0.6;
-/// Tried in turn until a transcript passes.
+/// Tried in turn, with timestamps, until a transcript passes.
 pub(crate) const TEMPERATURES: [f32; 6] = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0];
 /// A first timestamp is not later than this many steps of 20 ms.
 const LATEST_BEGINNING: i64 = 50;
