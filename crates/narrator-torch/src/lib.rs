@@ -10,6 +10,7 @@
 //! - weights are read from memory-mapped safetensors by name, with their shape checked (`weights.rs`);
 //! - an error of libtorch has no kind of its own, so `error.rs` reads its text, in one place.
 
+mod device;
 mod error;
 mod manner;
 pub mod qwen3;
@@ -18,5 +19,6 @@ mod starter;
 mod weights;
 mod whisper;
 
+pub use device::{DeviceMemory, device_memory};
 pub use manner::{Device, LoadOptions, Precision, set_threads};
 pub use registry::{ENGINES, LISTENERS, load_synthesizer, load_transcriber};

@@ -6,7 +6,7 @@ use narrator_engine::{EngineError, MANIFEST_FILE, Manifest, Synthesizer, Transcr
 
 use crate::error::bad_model;
 use crate::manner::LoadOptions;
-use crate::{qwen3, starter, whisper};
+use crate::{device, qwen3, starter, whisper};
 
 /// Names of the engines that speak, as a manifest writes them.
 pub const ENGINES: [&str; 2] = [starter::ENGINE, qwen3::ENGINE];
@@ -21,6 +21,8 @@ pub fn load_synthesizer(
     options: &LoadOptions,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Box<dyn Synthesizer>, EngineError> {
+    // Before anything of libtorch hears of the device.
+    device::open(options.device)?;
     // A published checkpoint comes without a manifest, and says itself what it is.
     if !model_dir.join(MANIFEST_FILE).exists() && qwen3::is_checkpoint(model_dir) {
         return Ok(Box::new(qwen3::load(model_dir, options, progress)?));
@@ -45,6 +47,7 @@ pub fn load_transcriber(
     options: &LoadOptions,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Box<dyn Transcriber>, EngineError> {
+    device::open(options.device)?;
     if model_dir.join(MANIFEST_FILE).exists() {
         let manifest = Manifest::read(model_dir)?;
         if manifest.engine != whisper::ENGINE {

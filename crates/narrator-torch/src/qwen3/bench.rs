@@ -1,21 +1,25 @@
 //! How fast: rows of a checkpoint forged in place, end to end with the codec.
 //!
-//! Random weights take as long as real ones. Rows start together from prompts of one length; the talker's
-//! and the predictor's times are those of their passes, choices are the host's, and the codec decodes what
-//! was said in chunks, as the engine does.
+//! Random weights take as long as real ones. Rows start together from prompts of one length; the codec decodes
+//! what was said in chunks, as the engine does. Times of talker, predictor and codec are the device's; what is
+//! left of the whole is the host's: choosing codes on a CPU, and on a GPU the time in which it has nothing to
+//! do. A GPU runs everything once before, so that what is measured is replayed and not recorded.
 
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use narrator_engine::EngineError;
+use narrator_engine::{EngineError, EngineErrorKind};
 use tch::Tensor;
+use torch_shim::{Session, ShimError};
 
-use super::batch::{Batch, Said, frames_tensor};
+use super::batch::{Batch, Joining, Said, Way, frames_tensor, groups};
 use super::codec::CodecState;
 use super::forge::ForgeSize;
 use super::model::{Manner, Qwen3Tts};
 use super::ops::to_floats;
+use crate::device;
 use crate::error::Doing;
-use crate::manner::set_threads;
+use crate::manner::{Device, set_threads};
 
 /// What to measure.
 #[derive(Clone, Debug)]
@@ -41,8 +45,9 @@ pub struct BenchReport {
     pub prefill: Duration,
     pub talker: Duration,
     pub predictor: Duration,
-    pub choices: Duration,
     pub codec: Duration,
+    /// All that is none of these.
+    pub host: Duration,
     /// From the first frame to the last sample, without prefill.
     pub total: Duration,
 }
@@ -62,81 +67,159 @@ impl BenchReport {
 /// Frames that are decoded together, as in the engine.
 const CHUNK_FRAMES: usize = 12;
 
+/// Tokens of prompts that are read at once.
+const READ_TOGETHER: i64 = 4096;
+
 /// Forges a model and measures it; every finished measurement goes to `tell` at once.
 pub fn bench(plan: &BenchPlan, tell: &mut dyn FnMut(&BenchReport)) -> Result<(), EngineError> {
     let _no_grad = tch::no_grad_guard();
+    device::open(plan.manner.device)?;
+    let session = device::session(plan.manner.device);
     set_threads(plan.threads);
     let model = Qwen3Tts::forge(plan.size, 1, plan.manner)?;
+    device::give_memory_back(plan.manner.device);
+    let bench = Bench { model: &model, session, prompt: plan.prompt as i64 };
     // What libtorch sets up at first use is nobody's speed.
-    measure(&model, 1, 2, plan.prompt)?;
+    bench.measure(1, 2)?;
     for &rows in &plan.rows {
-        tell(&measure(&model, rows, plan.frames, plan.prompt)?);
+        tell(&bench.measure(rows, plan.frames)?);
+        device::give_memory_back(plan.manner.device);
     }
     Ok(())
 }
 
-fn measure(model: &Qwen3Tts, rows: usize, frames: usize, prompt: usize) -> Result<BenchReport, EngineError> {
-    let mut batch = Batch::new(model, rows, model.generation)?;
-    let begun = Instant::now();
-    for row in 0..rows {
-        batch.join(model, row, &model.noise_prompt(prompt as i64)?, row as u64)?;
-    }
-    let prefill = begun.elapsed();
-    let mut states = (0..rows)
-        .map(|_| model.decoder.fresh())
-        .collect::<Result<Vec<_>, _>>()
-        .doing("preparing the codec")?;
-    let mut said: Vec<Vec<Vec<i64>>> = vec![Vec::new(); rows];
-    let (mut frames_said, mut samples, mut codec) = (0, 0, Duration::ZERO);
-    let begun = Instant::now();
-    for frame in 1..=frames {
-        for (row, frame) in batch.advance(model)? {
-            if let Said::Frame(codes) = frame {
-                said[row].push(codes);
-                frames_said += 1;
-            }
-        }
-        if frame % CHUNK_FRAMES == 0 || frame == frames {
-            let begun = Instant::now();
-            samples += decode(model, &mut said, &mut states)?;
-            codec += begun.elapsed();
-        }
-    }
-    let total = begun.elapsed();
-    let spent = batch.spent();
-    Ok(BenchReport {
-        rows,
-        frames: frames_said,
-        audio_seconds: samples as f64 / f64::from(model.sample_rate()),
-        prefill,
-        talker: spent.talker,
-        predictor: spent.predictor,
-        choices: spent.choices,
-        codec,
-        total,
-    })
+struct Bench<'a> {
+    model: &'a Qwen3Tts,
+    session: Option<Rc<Session>>,
+    prompt: i64,
 }
 
-/// Decodes what every row has said since the last time, rows of one count together.
-fn decode(
-    model: &Qwen3Tts,
-    said: &mut [Vec<Vec<i64>>],
-    states: &mut [CodecState],
-) -> Result<usize, EngineError> {
-    let mut samples = 0;
-    while let Some(count) = said.iter().map(Vec::len).filter(|&count| count > 0).max() {
-        let mut codes = Vec::new();
-        let mut joined = Vec::new();
-        for (frames, state) in said.iter_mut().zip(states.iter_mut()) {
-            if frames.len() == count {
-                codes.push(frames_tensor(frames).doing("gathering codes")?);
-                joined.push(state);
-                frames.clear();
+impl Bench<'_> {
+    fn measure(&self, rows: usize, frames: usize) -> Result<BenchReport, EngineError> {
+        let on_card = matches!(self.model.manner.device, Device::Cuda(_));
+        let way =
+            if on_card { Way::Fixed { session: self.session.clone(), ahead: true } } else { Way::Chosen };
+        let mut batch = Batch::new(self.model, rows, self.model.generation, way)?;
+        if on_card {
+            self.speak(&mut batch, rows, frames)?;
+        }
+        self.speak(&mut batch, rows, frames)
+    }
+
+    /// `frames` frames of `rows` rows, from their prompts to their samples.
+    fn speak(
+        &self,
+        batch: &mut Batch<usize>,
+        rows: usize,
+        frames: usize,
+    ) -> Result<BenchReport, EngineError> {
+        let model = self.model;
+        let before = batch.spent();
+        let begun = Instant::now();
+        self.join(batch, rows)?;
+        self.wait()?;
+        let prefill = begun.elapsed();
+        let mut states = (0..rows)
+            .map(|_| model.decoder.fresh())
+            .collect::<Result<Vec<_>, _>>()
+            .doing("preparing the codec")?;
+        let mut said: Vec<Vec<Vec<i64>>> = vec![Vec::new(); rows];
+        let (mut round, mut frames_said, mut samples, mut codec) = (0, 0, 0, Duration::ZERO);
+        let begun = Instant::now();
+        while round < frames && !batch.is_empty() {
+            let heard = batch.advance(model)?;
+            if heard.is_empty() {
+                // Made ahead: the first frame comes with the second call.
+                continue;
+            }
+            round += 1;
+            for (row, frame) in heard {
+                if let Said::Frame(codes) = frame {
+                    said[row].push(codes);
+                    frames_said += 1;
+                }
+            }
+            if round % CHUNK_FRAMES == 0 || round == frames {
+                let (decoded, took) = self.decode(&mut said, &mut states)?;
+                samples += decoded;
+                codec += took;
             }
         }
-        let codes = Tensor::f_cat(&codes, 0).doing("gathering codes")?;
-        let pcm = model.decoder.decode(&codes, &mut joined).and_then(|pcm| to_floats(&pcm));
-        samples += pcm.doing("decoding a chunk")?.len();
+        let total = begun.elapsed();
+        for row in 0..rows {
+            batch.leave(row)?;
+        }
+        let spent = batch.spent();
+        let (talker, predictor) =
+            (spent.talker.saturating_sub(before.talker), spent.predictor.saturating_sub(before.predictor));
+        Ok(BenchReport {
+            rows,
+            frames: frames_said,
+            audio_seconds: samples as f64 / f64::from(model.sample_rate()),
+            prefill,
+            talker,
+            predictor,
+            codec,
+            host: total.saturating_sub(talker + predictor + codec),
+            total,
+        })
     }
-    Ok(samples)
+
+    fn join(&self, batch: &mut Batch<usize>, rows: usize) -> Result<(), EngineError> {
+        let prompts =
+            (0..rows).map(|_| self.model.noise_prompt(self.prompt)).collect::<Result<Vec<_>, _>>()?;
+        for group in groups(&vec![self.prompt; rows], READ_TOGETHER) {
+            let joining: Vec<_> = group
+                .iter()
+                .map(|&row| Joining { key: row, prompt: &prompts[row], seed: row as u64 })
+                .collect();
+            batch.join_together(self.model, &joining)?;
+        }
+        Ok(())
+    }
+
+    fn wait(&self) -> Result<(), EngineError> {
+        match &self.session {
+            None => Ok(()),
+            Some(session) => session.synchronize().map_err(|error| lost(&error)),
+        }
+    }
+
+    /// Decodes what every row has said since the last time, rows of one count together; gives the samples and
+    /// the device's time.
+    fn decode(
+        &self,
+        said: &mut [Vec<Vec<i64>>],
+        states: &mut [CodecState],
+    ) -> Result<(usize, Duration), EngineError> {
+        let (begun, session) = (Instant::now(), self.session.as_deref());
+        let mark = || session.map(Session::mark).transpose().map_err(|error| lost(&error));
+        let from = mark()?;
+        let mut samples = 0;
+        while let Some(count) = said.iter().map(Vec::len).filter(|&count| count > 0).max() {
+            let mut codes = Vec::new();
+            let mut joined = Vec::new();
+            for (frames, state) in said.iter_mut().zip(states.iter_mut()) {
+                if frames.len() == count {
+                    codes.push(frames_tensor(frames).doing("gathering codes")?);
+                    joined.push(state);
+                    frames.clear();
+                }
+            }
+            let codes = Tensor::f_cat(&codes, 0).doing("gathering codes")?;
+            let pcm = self.model.decoder.decode(&codes, &mut joined).and_then(|pcm| to_floats(&pcm));
+            samples += pcm.doing("decoding a chunk")?.len();
+        }
+        let took = match (from, mark()?) {
+            (Some(from), Some(to)) => {
+                to.wait().and_then(|()| from.until(&to)).map_err(|error| lost(&error))?
+            }
+            _ => begun.elapsed(),
+        };
+        Ok((samples, took))
+    }
+}
+
+fn lost(error: &ShimError) -> EngineError {
+    EngineError::new(EngineErrorKind::DeviceFault, error.to_string())
 }

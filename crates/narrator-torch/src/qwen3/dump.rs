@@ -9,7 +9,7 @@ use narrator_engine::{EngineError, EngineErrorKind};
 use safetensors::tensor::{Dtype, TensorView};
 use tch::Tensor;
 
-use super::batch::{Batch, Said, frames_tensor};
+use super::batch::{Batch, Said, Way, frames_tensor};
 use super::model::Qwen3Tts;
 use super::ops::{Torch, to_floats, to_ints};
 use super::prompt::{Utterance, Voice};
@@ -73,7 +73,7 @@ impl Qwen3Tts {
         let _no_grad = tch::no_grad_guard();
         let config = if request.greedy { self.generation.greedy() } else { self.generation };
         let prompt = self.prompt(&request.utterance)?;
-        let mut batch = Batch::new(self, 1, config)?;
+        let mut batch = Batch::new(self, 1, config, Way::Chosen)?;
         batch.keep_trace();
         batch.join(self, (), &prompt, request.seed)?;
         let mut codes = Vec::new();

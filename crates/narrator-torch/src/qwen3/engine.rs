@@ -16,16 +16,17 @@ use narrator_engine::{
 };
 use tch::Tensor;
 
-use super::batch::{Batch, Said, frames_tensor};
+use super::batch::{Batch, Joining, Said, Way, frames_tensor, groups};
 use super::cast::Cast;
 use super::codec::CodecState;
-use super::config::{GenerationConfig, Section};
-use super::limits::{available_memory, cache_bytes_per_token, frame_budget, rows_for_memory};
-use super::model::{Manner, Numbers, Qwen3Tts};
+use super::config::GenerationConfig;
+use super::limits::frame_budget;
+use super::model::Qwen3Tts;
 use super::ops::{Torch, to_floats};
 use super::prompt::{Prompt, Utterance, Voice, language_name};
+use crate::device::give_memory_back;
 use crate::error::{Doing, bad_request};
-use crate::manner::{Device, LoadOptions, Precision, set_threads};
+use crate::manner::Device;
 
 /// The engine's name in the registry.
 pub const ENGINE: &str = "qwen3-tts";
@@ -34,15 +35,9 @@ pub const ENGINE: &str = "qwen3-tts";
 /// less of the codec's work, by a few hundredths.
 const CHUNK_FRAMES: usize = 12;
 
-/// Tokens that a row may hold: a segment of 400 characters takes about 150 and its frames at most 1,800,
-/// beside half a minute of reference.
-const POSITIONS: u32 = 3072;
-
-/// More rows than this make a CPU slower in total: its caches no longer hold a layer's activations.
-const MOST_ROWS_CPU: u32 = 16;
-
-/// What a table of batch sizes on a large GPU ends with.
-const MOST_ROWS_CUDA: u32 = 64;
+/// Tokens of prompts, with what is filled up, that are read at once: on a GPU as many as keep it busy, on a CPU
+/// as many as its caches hold the activations of.
+const READ_TOGETHER: (i64, i64) = (4096, 512);
 
 /// A row on its way.
 #[derive(Debug)]
@@ -71,70 +66,6 @@ pub struct Qwen3Engine {
     rows: Vec<Row>,
 }
 
-/// What suits the device, where nothing else is asked for.
-fn numbers_for(precision: Precision, device: Device) -> Numbers {
-    match precision {
-        Precision::Float32 => Numbers::Float32,
-        Precision::BFloat16 => Numbers::BFloat16,
-        Precision::Auto => match device {
-            Device::Cuda(_) => Numbers::BFloat16,
-            Device::Cpu if cpu_multiplies_bfloat16() => Numbers::BFloat16,
-            Device::Cpu => Numbers::Float32,
-        },
-    }
-}
-
-/// The codec keeps float32 on a CPU. In bfloat16 it takes half the time, but on forged weights its samples are
-/// only 17 dB above their error; on trained ones others have measured 40 dB, which nobody can check without
-/// them, and float32 is fast enough. A GPU has the codec in the talker's numbers, as serving engines do.
-fn codec_numbers_for(numbers: Numbers, device: Device) -> Numbers {
-    match device {
-        Device::Cpu => Numbers::Float32,
-        Device::Cuda(_) => numbers,
-    }
-}
-
-/// Without the instruction, bfloat16 is unpacked to float32 for every product and gains nothing.
-fn cpu_multiplies_bfloat16() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    {
-        std::arch::is_x86_feature_detected!("avx512bf16")
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    {
-        false
-    }
-}
-
-/// True when `dir` holds a checkpoint of this family, whole or not.
-pub fn is_checkpoint(dir: &Path) -> bool {
-    Section::read(&dir.join("config.json"))
-        .and_then(|config| config.string("model_type"))
-        .is_ok_and(|kind| kind == "qwen3_tts")
-}
-
-/// Loads the checkpoint in `dir`.
-pub fn load(
-    dir: &Path,
-    options: &LoadOptions,
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<Qwen3Engine, EngineError> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    set_threads(options.threads.unwrap_or(cores.min(usize::from(u16::MAX)) as u16));
-    let numbers = numbers_for(options.precision, options.device);
-    let codec = codec_numbers_for(numbers, options.device);
-    let manner = Manner { device: options.device, numbers, codec, positions: POSITIONS };
-    let model = Qwen3Tts::load(dir, manner, progress)?;
-    let bytes = if numbers == Numbers::Float32 { 4 } else { 2 };
-    let per_token = cache_bytes_per_token(&model.config().talker.stack, bytes);
-    let rows = match options.device {
-        Device::Cpu => available_memory().map_or(1, |free| rows_for_memory(free, per_token, MOST_ROWS_CPU)),
-        // Taken whole at the start on a GPU, so that running out shows here and the caller asks for fewer.
-        Device::Cuda(_) => MOST_ROWS_CUDA,
-    };
-    Qwen3Engine::new(model, dir, rows)
-}
-
 impl Qwen3Engine {
     /// Speaks with `model`, whose folder is `dir`, in at most `rows` rows.
     pub fn new(model: Qwen3Tts, dir: &Path, rows: u32) -> Result<Self, EngineError> {
@@ -149,9 +80,19 @@ impl Qwen3Engine {
         rows: u32,
         config: GenerationConfig,
     ) -> Result<Self, EngineError> {
+        let batch = Batch::new(&model, rows.max(1) as usize, config, Way::Chosen)?;
+        Self::assemble(model, dir, rows.max(1), batch)
+    }
+
+    /// The same, with a batch of `rows` rows that is there already.
+    pub(super) fn assemble(
+        model: Qwen3Tts,
+        dir: &Path,
+        rows: u32,
+        batch: Batch<RowId>,
+    ) -> Result<Self, EngineError> {
         let cast = Cast::find(&model, dir)?;
         let (voices, default_voice) = cast.list(&model);
-        let rows = rows.max(1);
         let info = EngineInfo {
             engine: ENGINE.to_owned(),
             sample_rate: model.sample_rate(),
@@ -159,7 +100,6 @@ impl Qwen3Engine {
             voices,
             default_voice,
         };
-        let batch = Batch::new(&model, rows as usize, config)?;
         Ok(Self { model, cast, info, batch, rows: Vec::new() })
     }
 
@@ -186,20 +126,30 @@ impl Qwen3Engine {
         Ok(())
     }
 
-    /// Lets the talker read what waits.
-    fn join_waiting(&mut self, sink: &mut dyn SpeechSink) -> Result<(), EngineError> {
-        let mut failed = Vec::new();
-        for row in &mut self.rows {
-            let Some(prompt) = &row.prompt else { continue };
-            match self.batch.join(&self.model, row.id, prompt, row.seed) {
-                Ok(()) => row.prompt = None,
-                Err(error) if error.kind() == EngineErrorKind::BadRequest => failed.push((row.id, error)),
-                Err(error) => return Err(error),
+    /// Lets the talker read what waits, prompts of like length together.
+    fn join_waiting(&mut self) -> Result<(), EngineError> {
+        let waiting: Vec<usize> =
+            (0..self.rows.len()).filter(|&index| self.rows[index].prompt.is_some()).collect();
+        let lengths: Vec<i64> = waiting
+            .iter()
+            .map(|&index| self.rows[index].prompt.as_ref().map_or(0, |prompt| prompt.embeds.size()[0]))
+            .collect();
+        let most = match self.model.manner.device {
+            Device::Cuda(_) => READ_TOGETHER.0,
+            Device::Cpu => READ_TOGETHER.1,
+        };
+        for group in groups(&lengths, most) {
+            let joining: Vec<Joining<'_, RowId>> = group
+                .iter()
+                .filter_map(|&index| {
+                    let row = &self.rows[waiting[index]];
+                    Some(Joining { key: row.id, prompt: row.prompt.as_ref()?, seed: row.seed })
+                })
+                .collect();
+            self.batch.join_together(&self.model, &joining)?;
+            for index in group {
+                self.rows[waiting[index]].prompt = None;
             }
-        }
-        for (row, error) in failed {
-            self.rows.retain(|other| other.id != row);
-            sink.failed(row, error);
         }
         Ok(())
     }
@@ -242,6 +192,18 @@ impl Qwen3Engine {
             }
         }
         Ok(())
+    }
+
+    fn try_step(&mut self, sink: &mut dyn SpeechSink) -> Result<(), EngineError> {
+        let begun = Instant::now();
+        self.join_waiting()?;
+        self.speak(sink)?;
+        // Rows share what the step took, as the orchestrator counts it.
+        let share = begun.elapsed() / u32::try_from(self.rows.len().max(1)).unwrap_or(u32::MAX);
+        for row in &mut self.rows {
+            row.compute += share;
+        }
+        self.sound(sink)
     }
 
     /// Samples of every row that has a chunk ready, or has ended.
@@ -345,15 +307,13 @@ impl Synthesizer for Qwen3Engine {
 
     fn step(&mut self, sink: &mut dyn SpeechSink) -> Result<(), EngineError> {
         let _no_grad = tch::no_grad_guard();
-        let begun = Instant::now();
-        self.join_waiting(sink)?;
-        self.speak(sink)?;
-        // Rows share what the step took, as the orchestrator counts it.
-        let share = begun.elapsed() / u32::try_from(self.rows.len().max(1)).unwrap_or(u32::MAX);
-        for row in &mut self.rows {
-            row.compute += share;
+        let stepped = self.try_step(sink);
+        if stepped.as_ref().is_err_and(|error| error.kind() == EngineErrorKind::OutOfMemory) {
+            // What is recorded for these rows would be of no use to the fewer that come after them.
+            self.batch.forget_recordings();
+            give_memory_back(self.model.manner.device);
         }
-        self.sound(sink)
+        stepped
     }
 
     fn cancel(&mut self, row: RowId) -> bool {

@@ -19,7 +19,8 @@
 //! | `tokenizer`, `prompt` | text to ids to the rows that the talker reads |
 //! | `talker` | talker and code predictor |
 //! | `sampling` | from logits to a code |
-//! | `batch` | rows that speak together, a frame a step |
+//! | `batch` | rows that speak together, a frame a step, as the host chooses or as fixed work |
+//! | `engine`, `loading`, `limits` | the checkpoint as a synthesizer; what it is given on which device |
 //! | `codec` | codes to samples, chunk by chunk and exactly; samples to codes |
 //! | `speaker`, `voice` | a clip as a vector; a cloned voice and its file |
 //! | `model` | a whole checkpoint in memory |
@@ -46,6 +47,7 @@ mod dump;
 mod engine;
 mod forge;
 mod limits;
+mod loading;
 mod model;
 pub(crate) mod ops;
 mod prompt;
@@ -61,8 +63,9 @@ pub use bench::{BenchPlan, BenchReport, bench};
 pub use codec::CodecState;
 pub use config::{GenerationConfig, ModelConfig, ModelKind, SamplingConfig};
 pub use dump::{Dump, DumpRequest, Plane};
-pub use engine::{ENGINE, Qwen3Engine, is_checkpoint, load};
+pub use engine::{ENGINE, Qwen3Engine};
 pub use forge::{ForgePlan, ForgeSize, forged_configs, write_checkpoint};
+pub use loading::{is_checkpoint, load};
 pub use model::{Manner, Numbers, Qwen3Tts};
 pub use prompt::{Utterance, Voice, language_name};
 pub use tokenizer::TextTokenizer;

@@ -32,6 +32,14 @@ impl Numbers {
             Self::Float16 => Kind::Half,
         }
     }
+
+    /// Bytes of one.
+    pub(crate) fn bytes(self) -> u64 {
+        match self {
+            Self::Float32 => 4,
+            Self::BFloat16 | Self::Float16 => 2,
+        }
+    }
 }
 
 impl std::str::FromStr for Numbers {
@@ -57,15 +65,34 @@ pub struct Manner {
     pub codec: Numbers,
     /// Tokens that a prompt with its frames may have.
     pub positions: u32,
+    /// Matrices that read the same input in one: fewer operations, for a GPU.
+    pub joined: bool,
+    /// The text embedding, a sixth of the 1.7B model, stays in the host's memory.
+    pub text_on_host: bool,
+    /// Rows that the codec decodes together.
+    pub codec_rows: usize,
 }
 
 impl Default for Manner {
     /// Float32 on the CPU, as comparisons want it.
     fn default() -> Self {
         let numbers = Numbers::Float32;
-        Self { device: crate::Device::Cpu, numbers, codec: numbers, positions: 4096 }
+        Self {
+            device: crate::Device::Cpu,
+            numbers,
+            codec: numbers,
+            positions: 4096,
+            joined: false,
+            text_on_host: false,
+            codec_rows: CODEC_ROWS_CPU,
+        }
     }
 }
+
+/// Rows that a CPU decodes together. A row's widest tensors are 4 MB a chunk: those of more rows leave the
+/// caches between one pass and the next (measured with 1.7B in bfloat16 on two cores, 16 rows: see
+/// docs/benchmarks.md). A GPU wants as many as its memory holds.
+const CODEC_ROWS_CPU: usize = 2;
 
 impl Manner {
     pub(crate) fn kind(&self) -> Kind {
@@ -74,6 +101,11 @@ impl Manner {
 
     pub(crate) fn tch_device(&self) -> Device {
         self.device.tch()
+    }
+
+    /// Where tables of which few rows are used lie.
+    fn tables(&self) -> Device {
+        if self.text_on_host { Device::Cpu } else { self.tch_device() }
     }
 }
 
@@ -99,12 +131,12 @@ pub struct Qwen3Tts {
 pub(super) fn load_model(
     loader: &Loader,
     config: &ModelConfig,
-    positions: i64,
+    manner: &Manner,
 ) -> Result<(Talker, Predictor, Option<SpeakerEncoder>), EngineError> {
     let talker = loader.at("talker");
     Ok((
-        Talker::load(&talker, &config.talker, positions)?,
-        Predictor::load(&talker.at("code_predictor"), &config.talker)?,
+        Talker::load(&talker, &config.talker, i64::from(manner.positions), manner.joined)?,
+        Predictor::load(&talker.at("code_predictor"), &config.talker, manner.joined)?,
         config
             .speaker
             .as_ref()
@@ -118,8 +150,9 @@ pub(super) fn load_codec(
     loader: &Loader,
     config: &CodecConfig,
     encoder: bool,
+    rows: usize,
 ) -> Result<(CodecDecoder, Option<CodecEncoder>), EngineError> {
-    let decoder = CodecDecoder::load(&loader.at("decoder"), &config.decoder)?;
+    let decoder = CodecDecoder::load(&loader.at("decoder"), &config.decoder, rows)?;
     let encoder = encoder
         .then(|| CodecEncoder::load(&loader.at("encoder"), &config.encoder, config.samples_per_code))
         .transpose()?;
@@ -129,6 +162,7 @@ pub(super) fn load_codec(
 impl Qwen3Tts {
     /// Loads the checkpoint in `dir`. `progress` is told bytes done and bytes in all.
     pub fn load(dir: &Path, manner: Manner, progress: &mut dyn FnMut(u64, u64)) -> Result<Self, EngineError> {
+        crate::device::open(manner.device)?;
         let codec_dir = dir.join("speech_tokenizer");
         let config = ModelConfig::read(dir)?;
         let codec_config = CodecConfig::read(&codec_dir)?;
@@ -139,13 +173,14 @@ impl Qwen3Tts {
 
         let folder = Folder::open(dir, 0, own + codec, progress)?;
         let loader = Loader::new(&folder, manner.kind(), manner.tch_device());
-        let (talker, predictor, speaker) = load_model(&loader, &config, i64::from(manner.positions))?;
+        let loader = loader.with_tables(manner.tables());
+        let (talker, predictor, speaker) = load_model(&loader, &config, &manner)?;
         let mut mappings = vec![folder.mappings()];
         drop(folder);
 
         let folder = Folder::open(&codec_dir, own, own + codec, progress)?;
         let loader = Loader::new(&folder, manner.codec.kind(), manner.tch_device());
-        let (decoder, encoder) = load_codec(&loader, &codec_config, speaker.is_some())?;
+        let (decoder, encoder) = load_codec(&loader, &codec_config, speaker.is_some(), manner.codec_rows)?;
         mappings.push(folder.mappings());
         drop(folder);
         progress(own + codec, own + codec);
@@ -168,15 +203,17 @@ impl Qwen3Tts {
     pub fn forge(size: ForgeSize, seed: u64, manner: Manner) -> Result<Self, EngineError> {
         /// Any number: a model without a tokenizer reads no text.
         const VOCAB: i64 = 512;
+        crate::device::open(manner.device)?;
         let (config, codec_config) = forged_configs(ModelKind::VoiceDesign, size, VOCAB);
         let config = ModelConfig::from_json(config)?;
         let codec_config = CodecConfig::from_json(codec_config)?;
         let forge = Forge::new(seed, manner.kind());
         let loader = Loader::new(&forge, manner.kind(), manner.tch_device());
-        let (talker, predictor, _) = load_model(&loader, &config, i64::from(manner.positions))?;
+        let loader = loader.with_tables(manner.tables());
+        let (talker, predictor, _) = load_model(&loader, &config, &manner)?;
         let forge = Forge::new(seed, manner.codec.kind());
         let loader = Loader::new(&forge, manner.codec.kind(), manner.tch_device());
-        let (decoder, _) = load_codec(&loader, &codec_config, false)?;
+        let (decoder, _) = load_codec(&loader, &codec_config, false, manner.codec_rows)?;
         Ok(Self {
             config,
             codec_config,
@@ -189,6 +226,13 @@ impl Qwen3Tts {
             cloning: None,
             _mappings: Vec::new(),
         })
+    }
+
+    /// Changes what rows may hold and how many are decoded together, once it is known what memory there is.
+    /// Never to more positions than the model was loaded for.
+    pub(crate) fn shorten(&mut self, positions: u32, codec_rows: usize) {
+        self.manner.positions = positions.min(self.manner.positions);
+        self.decoder.set_together(codec_rows);
     }
 
     pub fn config(&self) -> &ModelConfig {

@@ -79,18 +79,58 @@ impl Chooser {
         if logits.iter().any(|logit| logit.is_nan()) {
             return None;
         }
-        if !sampling.sample {
-            return likeliest(logits);
-        }
-        for logit in logits.iter_mut() {
-            *logit /= sampling.temperature;
-        }
-        keep_top_k(logits, sampling.top_k, &mut self.scratch);
-        keep_nucleus(logits, sampling.top_p);
         // One draw a code, whatever the logits: the stream stays in step.
-        let draw: f64 = self.random.random();
-        pick(logits, draw)
+        let draw = if sampling.sample { self.random.random() } else { 0.0 };
+        choose_with(logits, draw, sampling, &mut self.scratch)
     }
+
+    /// Opens a frame that is chosen elsewhere: appends the draws of its first code and of `codes` others to
+    /// `draws`, 0 where nothing is drawn, and says whether speech may end with it.
+    pub(crate) fn draw_frame(&mut self, codes: usize, draws: &mut Vec<f64>) -> bool {
+        let (first, rest) = (self.config.talker.sample, self.config.predictor.sample);
+        let mut draw = |sample: bool| draws.push(if sample { self.random.random() } else { 0.0 });
+        draw(first);
+        (0..codes).for_each(|_| draw(rest));
+        self.frames += 1;
+        self.frames > MIN_FRAMES
+    }
+}
+
+/// What the talker may choose, as something to be added to its logits: where speech may not end yet, and where
+/// it may.
+pub(crate) fn barred(vocab: usize, eos: usize) -> [Vec<f32>; 2] {
+    let row = |ends: bool| {
+        let barred = |id: usize| if id == eos { !ends } else { id + CONTROL_IDS >= vocab };
+        (0..vocab).map(|id| if barred(id) { f32::NEG_INFINITY } else { 0.0 }).collect()
+    };
+    [row(false), row(true)]
+}
+
+/// The choice from `logits` with one draw of 0 to 1; nothing where there is none.
+fn choose_with(
+    logits: &mut [f32],
+    draw: f64,
+    sampling: &SamplingConfig,
+    scratch: &mut Vec<f32>,
+) -> Option<usize> {
+    if !sampling.sample {
+        return likeliest(logits);
+    }
+    for logit in logits.iter_mut() {
+        *logit /= sampling.temperature;
+    }
+    keep_top_k(logits, sampling.top_k, scratch);
+    keep_nucleus(logits, sampling.top_p);
+    pick(logits, draw)
+}
+
+/// The same from logits that stay as they are, to compare with.
+#[cfg(test)]
+pub(crate) fn choose_one(logits: &[f32], draw: f64, sampling: &SamplingConfig) -> Option<usize> {
+    if logits.iter().any(|logit| logit.is_nan()) {
+        return None;
+    }
+    choose_with(&mut logits.to_vec(), draw, sampling, &mut Vec::new())
 }
 
 /// The first of the highest.

@@ -37,11 +37,18 @@ pub(crate) struct Loader<'a> {
     prefix: String,
     kind: Kind,
     device: Device,
+    /// Where tables go.
+    tables: Device,
 }
 
 impl<'a> Loader<'a> {
     pub(crate) fn new(source: &'a dyn Source, kind: Kind, device: Device) -> Self {
-        Self { source, prefix: String::new(), kind, device }
+        Self { source, prefix: String::new(), kind, device, tables: device }
+    }
+
+    /// The same place, with tables on another device than everything else.
+    pub(crate) fn with_tables(self, tables: Device) -> Self {
+        Self { tables, ..self }
     }
 
     /// The place `name` below this one.
@@ -65,20 +72,20 @@ impl<'a> Loader<'a> {
     }
 
     pub(crate) fn tensor(&self, name: &str, shape: &[i64]) -> Result<Tensor, EngineError> {
-        self.load(name, shape, false)
+        self.load(name, shape, false, self.device)
     }
 
     /// A table of which few rows are used.
     pub(crate) fn table(&self, name: &str, shape: &[i64]) -> Result<Tensor, EngineError> {
-        self.load(name, shape, true)
+        self.load(name, shape, true, self.tables)
     }
 
-    fn load(&self, name: &str, shape: &[i64], lazy: bool) -> Result<Tensor, EngineError> {
+    fn load(&self, name: &str, shape: &[i64], table: bool, device: Device) -> Result<Tensor, EngineError> {
         let name = format!("{}.{name}", self.prefix);
-        let lazy = lazy && self.device == Device::Cpu;
+        let lazy = table && device == Device::Cpu;
         self.source
             .tensor(&name, shape, lazy)?
-            .f_to_device(self.device)
+            .f_to_device(device)
             .and_then(|tensor| tensor.f_to_kind(self.kind))
             .doing(&format!("loading tensor `{name}`"))
     }

@@ -36,7 +36,13 @@ pub(crate) struct Talker {
 
 impl Talker {
     /// `positions`: how long a prompt with its frames may be.
-    pub(crate) fn load(loader: &Loader, config: &TalkerConfig, positions: i64) -> Result<Self, EngineError> {
+    /// `joined`: in few large matrices (`stack::layer`).
+    pub(crate) fn load(
+        loader: &Loader,
+        config: &TalkerConfig,
+        positions: i64,
+        joined: bool,
+    ) -> Result<Self, EngineError> {
         let model = loader.at("model");
         let (width, hidden) = (config.text_hidden, config.stack.hidden);
         let projection = loader.at("text_projection");
@@ -50,7 +56,7 @@ impl Talker {
             fc2: layer("linear_fc2", [hidden, width])?,
             codec_embedding: model.tensor("codec_embedding.weight", &[config.stack.vocab, hidden])?,
             head: loader.tensor("codec_head.weight", &[config.stack.vocab, hidden])?,
-            stack: Stack::load(&model, &config.stack, positions)?,
+            stack: Stack::load(&model, &config.stack, positions, joined)?,
             device: loader.device(),
             kind: loader.kind(),
         })
@@ -84,15 +90,18 @@ impl Talker {
         self.codec(&Tensor::f_from_slice(ids)?.f_to_device(self.device)?)
     }
 
-    /// Runs a prompt `[length, hidden]` into row `row` of the cache; returns its last hidden state
-    /// `[1, hidden]`.
-    pub(crate) fn start(&self, prompt: &Tensor, cache: &Cache, row: i64) -> Torch {
-        let tokens = prompt.size()[0];
-        let place = Place::Start { first_row: row, tokens };
-        self.stack
-            .forward(&prompt.f_unsqueeze(0)?, cache, &place)?
-            .f_narrow(1, tokens - 1, 1)?
-            .f_squeeze_dim(1)
+    /// Runs prompts, `[length, hidden]` each, into the rows from `first_row` on; returns the last hidden state
+    /// of each, `[1, hidden]`. Shorter ones are filled up behind, where none of their own tokens looks.
+    pub(crate) fn start(&self, prompts: &[&Tensor], cache: &Cache, first_row: i64) -> Torch<Vec<Tensor>> {
+        let tokens = prompts.iter().map(|prompt| prompt.size()[0]).max().unwrap_or(0);
+        let filled =
+            prompts.iter().map(|prompt| prompt.f_constant_pad_nd([0, 0, 0, tokens - prompt.size()[0]]));
+        let filled = Tensor::f_stack(&filled.collect::<Torch<Vec<_>>>()?, 0)?;
+        let states = self.stack.forward(&filled, cache, &Place::Start { first_row, tokens })?;
+        let last = |(prompt, row): (&&Tensor, i64)| {
+            states.f_narrow(0, row, 1)?.f_narrow(1, prompt.size()[0] - 1, 1)?.f_squeeze_dim(1)
+        };
+        prompts.iter().zip(0..).map(last).collect()
     }
 
     /// One token for every row: `x` is `[rows, hidden]`, and so is what is returned.
@@ -119,7 +128,7 @@ pub(crate) struct Predictor {
 }
 
 impl Predictor {
-    pub(crate) fn load(loader: &Loader, config: &TalkerConfig) -> Result<Self, EngineError> {
+    pub(crate) fn load(loader: &Loader, config: &TalkerConfig, joined: bool) -> Result<Self, EngineError> {
         let (wide, narrow) = (config.stack.hidden, config.predictor.hidden);
         let rest = config.codebooks - 1;
         let bridge = if wide == narrow {
@@ -140,7 +149,7 @@ impl Predictor {
                 .map(|code| heads.at(code).tensor("weight", &[vocab, narrow]))
                 .collect::<Result<_, _>>()?,
             // One hidden state and all codes but the last.
-            stack: Stack::load(&loader.at("model"), &config.predictor, config.codebooks)?,
+            stack: Stack::load(&loader.at("model"), &config.predictor, config.codebooks, joined)?,
         })
     }
 

@@ -30,11 +30,6 @@ use crate::qwen3::source::Loader;
 /// Clusters that were hardly used in training keep a defined centre, as in the reference.
 const MIN_USAGE: f64 = 1e-5;
 
-/// Rows that a CPU decodes together. A row's widest tensors are 4 MB a chunk: those of more rows leave the
-/// caches between one pass and the next (measured with 1.7B in bfloat16 on two cores, 16 rows: see
-/// docs/benchmarks.md). A GPU wants all of them at once.
-const ROWS_TOGETHER_CPU: usize = 2;
-
 /// One half of the split quantiser.
 #[derive(Debug)]
 struct Codebooks {
@@ -186,11 +181,17 @@ pub(crate) struct CodecDecoder {
     codebooks: i64,
     kind: Kind,
     device: Device,
+    /// Rows that are decoded together.
+    together: usize,
 }
 
 impl CodecDecoder {
-    /// `loader` is at `decoder` of the codec's file.
-    pub(crate) fn load(loader: &Loader, config: &DecoderConfig) -> Result<Self, EngineError> {
+    /// `loader` is at `decoder` of the codec's file; `together` rows are decoded in one pass.
+    pub(crate) fn load(
+        loader: &Loader,
+        config: &DecoderConfig,
+        together: usize,
+    ) -> Result<Self, EngineError> {
         let quantizer = loader.at("quantizer");
         let latent = config.latent;
         let upsample = config.upsampling.iter().enumerate().map(|(index, &factor)| {
@@ -220,7 +221,13 @@ impl CodecDecoder {
             codebooks: config.codebooks,
             kind: loader.kind(),
             device: loader.device(),
+            together: together.max(1),
         })
+    }
+
+    /// Decodes `rows` rows in one pass from now on.
+    pub(crate) fn set_together(&mut self, rows: usize) {
+        self.together = rows.max(1);
     }
 
     pub(crate) fn samples_per_frame(&self) -> usize {
@@ -269,10 +276,7 @@ impl CodecDecoder {
     /// `[rows, n · samples_per_frame]` in float32 and leaves the states after these frames; when it fails, no
     /// state has changed.
     pub(crate) fn decode(&self, codes: &Tensor, states: &mut [&mut CodecState]) -> Torch {
-        let together = match self.device {
-            Device::Cpu => ROWS_TOGETHER_CPU,
-            _ => states.len().max(1),
-        };
+        let together = self.together;
         let mut samples = Vec::new();
         let mut after = Vec::with_capacity(states.len());
         for (index, slice) in states.chunks(together).enumerate() {

@@ -11,7 +11,7 @@ use tch::{Device, Kind};
 use super::plan::{Forge, ForgeSize, PUBLISHED_SPECIALS, SPECIALS, forged_configs};
 use crate::error::bad_request;
 use crate::qwen3::config::{CodecConfig, EncoderConfig, ModelConfig, ModelKind};
-use crate::qwen3::model::{load_codec, load_model};
+use crate::qwen3::model::{Manner, load_codec, load_model};
 use crate::qwen3::source::Loader;
 
 /// Merges of a small vocabulary, learned from the lines of the tokenizer's goldens: enough for real text of
@@ -49,12 +49,12 @@ pub fn write_checkpoint(dir: &Path, plan: &ForgePlan) -> Result<(), EngineError>
     let weights = if bfloat16 { Kind::BFloat16 } else { Kind::Float };
     let forge = Forge::dry(seed, weights).ending(ends);
     let loader = Loader::new(&forge, weights, Device::Cpu);
-    load_model(&loader, &ModelConfig::read(dir)?, 16)?;
+    load_model(&loader, &ModelConfig::read(dir)?, &Manner { positions: 16, ..Manner::default() })?;
     write_weights(&dir.join("model.safetensors"), &forge, &forge.asked(), bfloat16).map_err(place)?;
 
     let forge = Forge::dry(seed, Kind::Float);
     let config = CodecConfig::read(&codec_dir)?;
-    load_codec(&Loader::new(&forge, Kind::Float, Device::Cpu), &config, true)?;
+    load_codec(&Loader::new(&forge, Kind::Float, Device::Cpu), &config, true, 1)?;
     let mut tensors = forge.asked();
     tensors.extend(unused(&config));
     write_weights(&codec_dir.join("model.safetensors"), &forge, &tensors, false).map_err(place)
