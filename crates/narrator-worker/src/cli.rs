@@ -216,6 +216,9 @@ pub struct BenchArgs {
     /// The codec's; the default is what a CPU is given, and a GPU is given bfloat16
     #[arg(long, default_value = "float32")]
     pub codec_dtype: Numbers,
+    /// Rows that the codec decodes together; 2 on a CPU and 32 on a GPU when absent
+    #[arg(long, value_name = "N")]
+    pub codec_rows: Option<usize>,
     /// Threads that libtorch uses on a CPU; all cores when absent
     #[arg(long, value_name = "N")]
     pub threads: Option<u16>,

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use narrator_engine::{EngineError, EngineErrorKind};
+use narrator_torch::Device;
 use narrator_torch::qwen3::{
     BenchPlan, BenchReport, ClonePrompt, DumpRequest, ForgeSize, Manner, Numbers, Qwen3Tts, Utterance, Voice,
     bench, language_name,
@@ -99,6 +100,7 @@ fn read_clip(path: &Path, sample_rate: u32) -> Result<Vec<f32>, SynthError> {
 #[expect(clippy::print_stdout, reason = "the table is the command's data")]
 pub fn measure(args: &BenchArgs) -> Result<(), SynthError> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u16;
+    let on_card = args.device != Device::Cpu;
     let size: ForgeSize = args.size.parse().map_err(|why: String| bad(&why))?;
     let plan = BenchPlan {
         size,
@@ -106,28 +108,32 @@ pub fn measure(args: &BenchArgs) -> Result<(), SynthError> {
             device: args.device,
             numbers: args.dtype,
             codec: args.codec_dtype,
-            positions: (args.prompt + args.frames + 2) as u32,
+            // A frame may be on its way when the last is read.
+            positions: (args.prompt + args.frames + 3) as u32,
+            joined: on_card,
+            text_on_host: on_card,
+            codec_rows: args.codec_rows.unwrap_or(if on_card { 32 } else { Manner::default().codec_rows }),
         },
         threads: args.threads.unwrap_or(cores),
         rows: args.rows.clone(),
         frames: args.frames,
         prompt: args.prompt,
     };
-    println!("rows\tframe_s\trtf\taudio_x\ttalker_s\tpredictor_s\tchoices_s\tcodec_s\tprefill_s");
+    println!("rows\tframe_s\trtf\taudio_x\ttalker_s\tpredictor_s\tcodec_s\thost_s\tprefill_s");
     bench(&plan, &mut |report: &BenchReport| {
         let each = |share: std::time::Duration| {
             share.as_secs_f64() * report.rows as f64 / report.frames.max(1) as f64
         };
         println!(
-            "{}\t{:.3}\t{:.3}\t{:.2}\t{:.3}\t{:.3}\t{:.3}\t{:.3}\t{:.3}",
+            "{}\t{:.4}\t{:.4}\t{:.2}\t{:.4}\t{:.4}\t{:.4}\t{:.4}\t{:.3}",
             report.rows,
             report.step_seconds(),
             report.real_time_factor(),
             1.0 / report.real_time_factor().max(1e-9),
             each(report.talker),
             each(report.predictor),
-            each(report.choices),
             each(report.codec),
+            each(report.host),
             report.prefill.as_secs_f64(),
         );
     })?;

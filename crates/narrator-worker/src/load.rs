@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use narrator_engine::{EngineError, EngineErrorKind, Manifest, Synthesizer, Transcriber};
-use narrator_proto::{Load, Precision};
-use narrator_torch::{LISTENERS, LoadOptions, load_synthesizer, load_transcriber};
+use narrator_proto::{DeviceMemory, Load, Precision};
+use narrator_torch::{Device, LISTENERS, LoadOptions, device_memory, load_synthesizer, load_transcriber};
 
 use crate::cli::ModelArgs;
 use crate::serve::{Loaded, Model};
 
 /// Loads what the orchestrator asks for.
 pub fn for_serving(load: &Load, progress: &mut dyn FnMut(u64, u64)) -> Result<Loaded, EngineError> {
-    let device =
+    let device: Device =
         load.device.parse().map_err(|why: String| EngineError::new(EngineErrorKind::BadModel, why))?;
     let options = LoadOptions { device, precision: precision(load.precision), threads: load.threads };
     let dir = Path::new(&load.model_dir);
@@ -20,7 +20,19 @@ pub fn for_serving(load: &Load, progress: &mut dyn FnMut(u64, u64)) -> Result<Lo
     } else {
         Model::Speaks(load_synthesizer(dir, &options, progress)?)
     };
-    Ok(Loaded { model, device_memory: None })
+    Ok(Loaded { model, device_memory: probe(device) })
+}
+
+/// Asks the device for its memory, as often as it is called; nothing to ask on a CPU.
+fn probe(device: Device) -> Option<Box<dyn Fn() -> Option<DeviceMemory>>> {
+    device_memory(device)?;
+    Some(Box::new(move || {
+        device_memory(device).map(|memory| DeviceMemory {
+            free_bytes: memory.free_bytes,
+            total_bytes: memory.total_bytes,
+            peak_bytes: memory.peak_bytes,
+        })
+    }))
 }
 
 /// Loads what a person asks for.
