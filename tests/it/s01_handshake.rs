@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use narrator_core::Fault;
-use narrator_pool::{Stopped, What};
+use narrator_pool::{Rung, Stopped, What};
 use narrator_tests::bench::Bench;
 use narrator_tests::sim::{Births, Hello, SimScript};
 
@@ -30,6 +30,27 @@ async fn a_worker_of_another_kind_is_refused_once_and_for_all() {
         assert_eq!(report.outcome.counters.spawned, 1, "never tried again: {hello:?}");
         assert_eq!(report.given_back(), [1, 2, 3, 4]);
     }
+}
+
+#[tokio::test]
+async fn a_refused_worker_leaves_by_itself_with_the_exit_code_that_says_so() {
+    let script = greeting(Births::Only(1), Hello::WrongBuild);
+    // Patience enough that nothing but the worker itself can end it.
+    let bench = Bench::new(1).script(script).settings(|settings| {
+        settings.cancel_grace = Duration::from_mins(1);
+    });
+    let report = bench.run().await;
+    report.assert_nothing_lost_or_left();
+    let exits: Vec<_> = report
+        .events()
+        .filter_map(|what| match what {
+            What::WorkerExited { status, .. } => Some(status.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(exits, ["exit code 78"]);
+    let harder = |what: &What| matches!(what, What::WorkerStopping { rung, .. } if *rung != Rung::Asked);
+    assert_eq!(report.count(harder), 0);
 }
 
 #[tokio::test]

@@ -34,6 +34,20 @@ async fn a_drain_lets_running_segments_end_and_gives_the_rest_back() {
     assert_eq!(report.outcome.counters.retried, 0);
 }
 
+#[tokio::test]
+async fn what_is_left_is_the_rest_of_the_book_and_not_only_what_was_lent() {
+    let running = Bench::new(50).script(slow("<3>")).start();
+    the_third_runs(&running).await;
+    running.control.drain("SIGINT");
+    let report = running.end().await;
+    let left = report.events().find_map(|what| match what {
+        What::PoolStopped { done, left, .. } => Some((*done, *left)),
+        _ => None,
+    });
+    assert_eq!(left, Some((4, 46)));
+    assert!(report.given_back().len() < 46, "most of them were never lent");
+}
+
 fn given_out(report: &Report) -> usize {
     let mut all = [report.done(), report.given_back()].concat();
     all.sort_unstable();

@@ -292,6 +292,10 @@ impl SegmentSource for Source {
     fn give_back(&mut self, segment: SegmentId) {
         self.stage.lock().given_back.push(segment);
     }
+
+    fn unlent(&self) -> u64 {
+        (self.texts.len() - self.next) as u64
+    }
 }
 
 struct Sink {

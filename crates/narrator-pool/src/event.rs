@@ -215,6 +215,7 @@ pub enum What {
         stopped: &'static str,
         done: u64,
         quarantined: u64,
+        /// Neither done nor quarantined, lent to workers or not: the rest of the book.
         left: u64,
         restarts: u64,
         dropped: u64,

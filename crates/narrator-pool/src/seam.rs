@@ -80,6 +80,9 @@ pub trait SegmentSource: Send {
 
     /// Neither done nor quarantined, and not by this pool: the run ends.
     fn give_back(&mut self, segment: SegmentId);
+
+    /// How many it has that were never lent.
+    fn unlent(&self) -> u64;
 }
 
 /// A finished take.

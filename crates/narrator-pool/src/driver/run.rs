@@ -15,6 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::sink::{self, Job};
 use super::worker::{Berth, Note, WAITING};
+use crate::event::What;
 use crate::machine::{Action, Input, Machine, MachineConfig, Signal, Stopped, Ticket};
 use crate::pool::{Order, Outcome, PoolConfig, PoolError};
 use crate::rules::deadline::estimate_audio_s;
@@ -256,7 +257,11 @@ impl<S: SegmentSource, O: Fn(&PoolEvent)> Driver<S, O> {
                 }
                 Action::Discard { ticket } => drop(self.tickets.remove(&ticket)),
                 Action::LookAtDevice { device } => self.look(device),
-                Action::Tell(what) => {
+                Action::Tell(mut what) => {
+                    // The machine knows what it leased; the rest of the book only its source.
+                    if let What::PoolStopped { left, .. } = &mut what {
+                        *left += self.source.unlent();
+                    }
                     let elapsed_ms = self.machine.now().as_millis() as u64;
                     let (run, crew) = (Arc::clone(&self.run), self.config.crew);
                     (self.observer)(&PoolEvent { run, elapsed_ms, crew, what });

@@ -149,7 +149,8 @@ impl Machine {
 
     pub(super) fn on_refused(&mut self, incarnation: Incarnation, detail: &str) {
         if let Some(index) = self.slot_of(incarnation) {
-            self.lose_worker(index, Fault::HandshakeRefused, detail, Charge::Nobody, Rung::Aborted);
+            // It was told why and ends by itself, with the exit code that says so.
+            self.lose_worker(index, Fault::HandshakeRefused, detail, Charge::Nobody, Rung::Asked);
         }
     }
 

@@ -162,6 +162,10 @@ impl SegmentSource for Source {
     fn give_back(&mut self, _segment: SegmentId) {
         // The run ends without it; the next one finds it pending in the journal.
     }
+
+    fn unlent(&self) -> u64 {
+        self.work.len() as u64
+    }
 }
 
 /// What the run loop makes of the pool's events: log lines, progress, faults in the journal.
