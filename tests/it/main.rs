@@ -14,6 +14,7 @@ mod s08_out_of_memory;
 mod s09_admission;
 mod s10_orphans;
 mod s11_drain;
+mod s12_one_run;
 mod s13_disk_full;
 mod s14_clock;
 mod s15_exactly_once;

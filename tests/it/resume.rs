@@ -89,18 +89,6 @@ fn a_worker_killed_in_the_middle_of_a_segment_costs_no_text() {
 }
 
 #[test]
-fn one_run_per_job_and_the_second_says_who_holds_it() {
-    let book = sample();
-    let book = book.to_str().unwrap();
-    let desk = Desk::new();
-    let first = desk.start(&["run", book, "-o", "book.wav"]);
-    desk.wait_for("book.narration", "the start", |events| count(events, "run_started") > 0);
-    let second = desk.run(&["run", book, "-o", "book.wav"]).expect(73);
-    assert!(second.stderr().contains(&format!("process {}", first.pid())), "{}", second.stderr());
-    first.wait().expect(0);
-}
-
-#[test]
 fn the_first_signal_drains_and_the_same_command_resumes() {
     let book = sample();
     let book = book.to_str().unwrap();
