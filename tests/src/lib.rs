@@ -1,4 +1,4 @@
-//! The tests' own tools: a scripted worker, a bench for the pool, eyes for processes.
+//! The tests' own tools: a scripted worker, a bench for the pool, eyes for processes, the soak.
 //!
 //! The promises are in `it/`, one file each.
 
@@ -6,3 +6,5 @@ pub mod bench;
 pub mod processes;
 pub mod program;
 pub mod sim;
+#[cfg(target_os = "linux")]
+pub mod soak;

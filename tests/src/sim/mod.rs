@@ -4,6 +4,7 @@
 //! hears what it is told to.
 
 mod audio;
+mod dice;
 mod ear;
 mod manners;
 mod script;
@@ -11,6 +12,7 @@ mod state;
 mod worker;
 
 pub use audio::{audio_for, seconds_for};
+pub use dice::{CALM, Dice};
 pub use ear::{hearing_for, hum_for};
 pub use script::{Birth, Births, Deed, HearDeed, HearRule, Hello, Load, Manners, SimScript, SpeakRule};
 pub use state::{Birthplace, Recorded};

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::dice::Dice;
+
 /// The whole script. Everything has an honest default: an empty script is a good worker.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -18,6 +20,8 @@ pub struct SimScript {
     pub leak_bytes: u64,
     /// What it needs of its device, and takes when it loads.
     pub device_bytes: Option<u64>,
+    /// Whether it beats at all: left out to measure what beats cost.
+    pub beats: bool,
     /// How long loading takes when nothing is said of it.
     pub load_ms: u64,
     pub birth: Vec<(Births, Birth)>,
@@ -29,6 +33,8 @@ pub struct SimScript {
     /// Speaks so that the checks of the signal have nothing against it.
     pub hums: bool,
     pub manners: Vec<(Births, Manners)>,
+    /// What goes wrong by chance, where no rule says otherwise.
+    pub dice: Option<Dice>,
 }
 
 impl Default for SimScript {
@@ -41,6 +47,7 @@ impl Default for SimScript {
             step_ms: 0,
             leak_bytes: 0,
             device_bytes: None,
+            beats: true,
             load_ms: 0,
             birth: Vec::new(),
             hello: Vec::new(),
@@ -49,6 +56,7 @@ impl Default for SimScript {
             hear: Vec::new(),
             hums: false,
             manners: Vec::new(),
+            dice: None,
         }
     }
 }

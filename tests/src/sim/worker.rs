@@ -14,6 +14,7 @@ use narrator_proto::{
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
+use super::dice::{Hand, is_calm};
 use super::script::{Birth, Deed, HearDeed, Hello, Load, Manners, SimScript, pick};
 use super::{Birthplace, ENV_SCRIPT, ENV_STATE, audio_for, hearing_for, hum_for, manners};
 
@@ -36,8 +37,11 @@ pub fn serve() -> u8 {
     let birth = place.as_ref().map_or(1, Birthplace::sign_in);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let Ok(runtime) = runtime else { return 70 };
-    let manners = pick(&script.manners, birth).unwrap_or_default();
-    let sim = Sim { script, place, birth, manners };
+    let calm = place.as_ref().is_some_and(|place| is_calm(place.dir()));
+    let mut hand = script.dice.clone().filter(|_| !calm).map(|dice| Hand::of(dice, birth));
+    let by_chance = hand.as_mut().map(Hand::manners);
+    let manners = pick(&script.manners, birth).or(by_chance).unwrap_or_default();
+    let sim = Sim { script, place, birth, manners, hand: Mutex::new(hand) };
     runtime.block_on(sim.live())
 }
 
@@ -46,6 +50,20 @@ struct Sim {
     place: Option<Birthplace>,
     birth: u64,
     manners: Manners,
+    /// Misdeeds by chance.
+    hand: Mutex<Option<Hand>>,
+}
+
+/// `HalfFrame` as people write it.
+fn in_words(name: &str) -> String {
+    let mut words = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.extend(letter.to_lowercase());
+    }
+    words
 }
 
 /// What the pipe's task and the compute task share.
@@ -96,11 +114,29 @@ impl Sim {
         }
     }
 
+    /// What goes wrong at this stage by chance, put on record.
+    fn by_chance<T: std::fmt::Debug>(
+        &self,
+        stage: &str,
+        draw: impl FnOnce(&mut Hand) -> Option<T>,
+    ) -> Option<T> {
+        let mut hand = self.hand.lock().unwrap_or_else(PoisonError::into_inner);
+        let drawn = draw(hand.as_mut()?)?;
+        if self.place.as_ref().is_some_and(|place| is_calm(place.dir())) {
+            *hand = None;
+            return None;
+        }
+        let deed = format!("{drawn:?}");
+        let deed = deed.split([' ', '{', '(']).next().unwrap_or_default();
+        self.record("chance", &format!("{stage}: {}", in_words(deed)));
+        Some(drawn)
+    }
+
     async fn live(self) -> u8 {
         if self.manners.survives_abort {
             manners::survive_abort();
         }
-        match pick(&self.script.birth, self.birth) {
+        match pick(&self.script.birth, self.birth).or_else(|| self.by_chance("at birth", Hand::birth)) {
             None => {}
             Some(Birth::Exit { code, line }) => {
                 let _ = writeln!(std::io::stderr(), "{line}");
@@ -114,7 +150,9 @@ impl Sim {
             return 78;
         };
         let deadline = Instant::now() + Duration::from_secs(20);
-        let _second = match pick(&self.script.hello, self.birth) {
+        let misgreeting =
+            pick(&self.script.hello, self.birth).or_else(|| self.by_chance("greeting", Hand::hello));
+        let _second = match misgreeting {
             Some(Hello::Twice) => Connection::open(&invitation, deadline).await.ok(),
             Some(deed) => return misgreet(&invitation, deadline, &deed).await,
             None => None,
@@ -133,7 +171,9 @@ impl Sim {
         tokio::spawn(listen(Arc::clone(&connection), desk.clone(), self.manners, grace));
         let every = Duration::from_millis(welcome.beat_ms.into());
         let (leak, device_bytes) = (self.script.leak_bytes, self.script.device_bytes);
-        tokio::spawn(beat(Arc::clone(&connection), desk.clone(), every, leak, device_bytes));
+        if self.script.beats {
+            tokio::spawn(beat(Arc::clone(&connection), desk.clone(), every, leak, device_bytes));
+        }
         if let Some(code) = self.load(&connection, &desk).await {
             return code;
         }
@@ -176,7 +216,7 @@ impl Sim {
             |done, total| FromWorker::LoadProgress(LoadProgress { stage: LoadStage::Weights, done, total });
         let fatal = |kind, message: &str| FromWorker::Fatal(Fatal { kind, message: message.into() });
         let _ = connection.send(&progress(1, 100)).await;
-        match pick(&self.script.load, self.birth) {
+        match pick(&self.script.load, self.birth).or_else(|| self.by_chance("loading", Hand::load)) {
             None => sleep(Duration::from_millis(self.script.load_ms)).await,
             Some(Load::Slow { moves, every_ms }) => {
                 for done in 0..moves {
@@ -354,7 +394,7 @@ impl Sim {
         rows: usize,
     ) -> Option<Admitted> {
         let rule = self.script.speak.iter().find(|rule| rule.is_for(self.birth, &speak.text, nth));
-        let deed = rule.map(|rule| rule.deed.clone());
+        let deed = rule.map(|rule| rule.deed.clone()).or_else(|| self.by_chance("speaking", Hand::speak));
         if deed == Some(Deed::AbortUnaccepted) {
             self.record("did", "AbortUnaccepted");
             manners::abort();
