@@ -122,7 +122,7 @@ impl Book<'_> {
     }
 
     fn sounds_right(&self, segment: &Segment, done: &SegmentDone) -> Result<(), Broken> {
-        let path = take_path(&self.stage.job().join(narrator_journal::TAKES_NAME), &segment.key);
+        let path = take_path(&self.stage.job().join(narrator_journal::TAKES_NAME), &segment.key, done.take);
         let bytes = std::fs::read(&path).map_err(|error| format!("has no take: {error}"))?;
         let digest = Digest::of(&bytes);
         if digest != done.audio {
@@ -224,14 +224,18 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 /// The desk holds the audiobook and the job, and the job what its documentation says; nothing temporary.
 fn only_known_files(stage: &Stage, planned: &Script) -> Result<(), Broken> {
     let (job, takes) = (stage.job(), stage.job().join(narrator_journal::TAKES_NAME));
-    let planned: BTreeSet<PathBuf> =
-        planned.segments.iter().map(|segment| take_path(&takes, &segment.key)).collect();
+    let planned: BTreeSet<ContentKey> = planned.segments.iter().map(|segment| segment.key).collect();
+    // Rejected takes stay beside the accepted one.
+    let is_take = |path: &Path, name: &str| {
+        let key = name.split('.').next().and_then(ContentKey::from_hex);
+        path.starts_with(&takes) && is_flac(name) && key.is_some_and(|key| planned.contains(&key))
+    };
     let known = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let folder = path.parent().unwrap_or(path);
         *path == stage.audiobook()
-            || planned.contains(path)
-            || folder == job.join("logs") && name.starts_with("narratord.") && name.ends_with(".jsonl")
+            || is_take(path, name)
+            || folder == job.join("logs") && is_log(name)
             || folder == job
                 && (["job.toml", "script.jsonl", "ledger.jsonl", "segments.ckpt", "lock", "report.json"]
                     .contains(&name)
@@ -240,6 +244,14 @@ fn only_known_files(stage: &Stage, planned: &Script) -> Result<(), Broken> {
     };
     let strange: Vec<PathBuf> = files_below(&stage.desk()).into_iter().filter(|path| !known(path)).collect();
     if strange.is_empty() { Ok(()) } else { Err(format!("files that should not be there: {strange:?}")) }
+}
+
+fn is_flac(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, ending)| ending == "flac")
+}
+
+fn is_log(name: &str) -> bool {
+    name.strip_prefix("narratord.").and_then(|rest| rest.strip_suffix("jsonl")).is_some()
 }
 
 /// Reads a job's events for what the soak reports: faults by class, and how long a lost worker was missed.

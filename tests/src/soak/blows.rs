@@ -9,7 +9,7 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::judge::Call;
+use super::judge::{Call, Judge};
 use super::orchestrator::{End, Orchestrator, move_times, tear};
 use super::stage::Stage;
 use super::tally::Tally;
@@ -189,7 +189,7 @@ impl<'a> Blows<'a> {
 
     /// Counts the calls that were made to fail.
     pub fn count_answers(&mut self, of: &Orchestrator) {
-        for (call, errno) in of.judge().map(|judge| judge.answered()).unwrap_or_default() {
+        for (call, errno) in of.judge().map(Judge::answered).unwrap_or_default() {
             let name = match (call, errno) {
                 // Every write to a full disk; the filling was counted.
                 (_, libc::ENOSPC) => continue,

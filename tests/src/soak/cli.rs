@@ -60,7 +60,9 @@ pub fn main() -> ExitCode {
     };
     let say = |line: &str| drop(writeln!(stderr(), "soak: {line}"));
     let (means, missing) = means();
-    missing.iter().for_each(|line| say(line));
+    for line in &missing {
+        say(line);
+    }
     let (began, mut tally) = (Instant::now(), Tally::default());
     let result = soak(&plan, means, &mut tally, &say);
     let took = began.elapsed();

@@ -190,10 +190,12 @@ impl<'a> Book<'a> {
                     stage.calm()?;
                     calm = Some(Patience::of(CALM_LIMIT));
                 }
-                match &mut calm {
-                    None => blows.deal(&orchestrator)?,
-                    Some(patience) if patience.is_over() => break None,
-                    Some(_) => {}
+                if let Some(patience) = &mut calm {
+                    if patience.is_over() {
+                        break None;
+                    }
+                } else {
+                    blows.deal(&orchestrator)?;
                 }
                 let handles = orchestrator.handles();
                 blows.tally.most_handles = blows.tally.most_handles.max(handles);
