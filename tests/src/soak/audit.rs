@@ -227,7 +227,7 @@ fn only_known_files(stage: &Stage, planned: &Script) -> Result<(), Broken> {
     let planned: BTreeSet<ContentKey> = planned.segments.iter().map(|segment| segment.key).collect();
     // Rejected takes stay beside the accepted one.
     let is_take = |path: &Path, name: &str| {
-        let key = name.split('.').next().and_then(ContentKey::from_hex);
+        let key = name.get(..64).and_then(ContentKey::from_hex);
         path.starts_with(&takes) && is_flac(name) && key.is_some_and(|key| planned.contains(&key))
     };
     let known = |path: &PathBuf| {
