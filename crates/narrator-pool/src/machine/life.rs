@@ -105,7 +105,11 @@ impl Machine {
     fn spawn(&mut self, index: usize) {
         let incarnation = self.next_incarnation();
         self.counters.spawned += 1;
-        let device = self.devices[self.slots[index].device].name.clone();
+        let at = self.slots[index].device;
+        // A look is good for one start: what was free before it says nothing of what is free after it, not
+        // even when, after a suspension, no time seems to have passed in between.
+        self.looked[at] = None;
+        let device = self.devices[at].name.clone();
         let slot = &mut self.slots[index];
         if std::mem::replace(&mut slot.had_worker, true) {
             self.counters.restarts += 1;

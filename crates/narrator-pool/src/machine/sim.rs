@@ -14,6 +14,7 @@ use rand_chacha::ChaCha8Rng;
 use super::tests::Referee;
 use super::{Action, Exit, Input, Machine, MachineConfig, Numbering, Signal, Stopped, Ticket};
 use crate::SupervisionSettings;
+use crate::event::What;
 use crate::rules::take::TakeFacts;
 
 const SAMPLE_RATE: u32 = 24_000;
@@ -21,10 +22,21 @@ const SAMPLE_RATE: u32 = 24_000;
 const FITS: usize = 6;
 const ANNOUNCED: u32 = 8;
 
+/// What a worker takes of an accelerator's memory, and what the larger and the smaller of them have: room for
+/// two, and for one.
+const DEVICE_NEED: u64 = 4 << 30;
+const ROOMY: u64 = 10 << 30;
+const NARROW: u64 = 7 << 30;
+/// A leak that the slope of resident memory shows: 3 MB a second.
+const LEAK: u64 = 3 << 20;
+
 /// What a simulated worker process is up to.
 #[derive(Debug, Default)]
 struct Worker {
+    device: String,
     ready: bool,
+    leaks: bool,
+    beats: u64,
     /// Compute stands still; the beats go on.
     stuck: bool,
     /// Nothing goes out any more.
@@ -57,6 +69,12 @@ struct World {
     agenda: BinaryHeap<Reverse<(Duration, u64, Due)>>,
     order: u64,
     workers: BTreeMap<Incarnation, Worker>,
+    /// Where the processes under way were ordered.
+    ordered: BTreeMap<Incarnation, String>,
+    /// Device memory of the dead that has not come back, until when.
+    ghosts: Vec<(String, Duration)>,
+    narrow: bool,
+    recycled_for_slope: u64,
     next_segment: u32,
     book: u32,
     /// The pool listens: its workers answer with what they heard.
@@ -84,6 +102,10 @@ impl World {
             agenda: BinaryHeap::new(),
             order: 0,
             workers: BTreeMap::new(),
+            ordered: BTreeMap::new(),
+            ghosts: Vec::new(),
+            narrow: seed % 2 == 1,
+            recycled_for_slope: 0,
             next_segment: 1,
             book,
             listens: seed % 5 == 2,
@@ -163,7 +185,13 @@ impl World {
             Due::Beat(incarnation) => self.beat(incarnation),
             Due::Work(incarnation) => self.work(incarnation),
             Due::Dead(incarnation) => {
-                if self.workers.remove(&incarnation).is_some() {
+                if let Some(worker) = self.workers.remove(&incarnation) {
+                    if worker.ready && worker.device != "cpu" {
+                        // The driver takes its time, and once in a while for ever.
+                        let never = self.chance(0.0005);
+                        let back = if never { Duration::MAX } else { self.now + Duration::from_secs(3) };
+                        self.ghosts.push((worker.device, back));
+                    }
                     let exit = Exit { code: None, text: "signal 9 (SIGKILL)".into(), last_line: None };
                     let ends = [Input::Closed { incarnation }, Input::Exited { incarnation, exit }];
                     let turned = self.dice.random_bool(0.5);
@@ -182,9 +210,12 @@ impl World {
 
     fn be_born(&mut self, incarnation: Incarnation) {
         if self.chance(0.02) {
+            self.ordered.remove(&incarnation);
             return self.give(Input::SpawnFailed { incarnation, detail: "no memory for a process".into() });
         }
         let worker = Worker {
+            device: self.ordered.remove(&incarnation).expect("it was ordered"),
+            leaks: self.chance(0.05),
             deaf: self.chance(0.1),
             survives_abort: self.chance(0.1),
             survives_kill: self.chance(0.001),
@@ -220,22 +251,39 @@ impl World {
         }
         let Some(worker) = self.workers.get_mut(&incarnation) else { return };
         worker.ready = true;
+        let device = worker.device.clone();
+        if device != "cpu" {
+            assert!(self.held(&device) <= self.total(&device), "{device} holds more than it has");
+        }
         self.give(Input::Ready {
             incarnation,
             rows: ANNOUNCED,
             sample_rate: SAMPLE_RATE,
             load_ms: 500,
-            peak_device_bytes: 4 << 30,
+            peak_device_bytes: DEVICE_NEED,
         });
+    }
+
+    fn total(&self, device: &str) -> u64 {
+        if self.narrow && device == "cuda:0" { NARROW } else { ROOMY }
+    }
+
+    /// Memory of a device in the hands of the living and of the dead.
+    fn held(&self, device: &str) -> u64 {
+        let living = self.workers.values().filter(|worker| worker.ready && worker.device == device).count();
+        let dead = self.ghosts.iter().filter(|(at, until)| at == device && *until > self.now).count();
+        (living + dead) as u64 * DEVICE_NEED
     }
 
     fn beat(&mut self, incarnation: Incarnation) {
         let Some(worker) = self.workers.get_mut(&incarnation) else { return };
         let steps = worker.steps;
         let silent = worker.silent;
+        worker.beats += 1;
+        let leaked = if worker.leaks { worker.beats * LEAK } else { 0 };
         self.soon(900, Due::Beat(incarnation));
         if !silent {
-            let resident = if self.chance(0.002) { 20 << 30 } else { 1 << 30 };
+            let resident = if self.chance(0.002) { 20 << 30 } else { (1 << 30) + leaked };
             let beat = Beat { steps, resident_bytes: Some(resident), ..Beat::default() };
             self.give(Input::Beat { incarnation, beat });
         }
@@ -326,7 +374,10 @@ impl World {
             self.referee.action(&action);
             match action {
                 Action::Lease { count } => self.lease(count),
-                Action::Spawn { incarnation, .. } => self.soon(20, Due::Born(incarnation)),
+                Action::Spawn { incarnation, device, .. } => {
+                    self.ordered.insert(incarnation, device);
+                    self.soon(20, Due::Born(incarnation));
+                }
                 Action::Load { incarnation, .. } => self.soon(2000, Due::Loaded(incarnation)),
                 Action::Send { incarnation, ticket, segment, .. } => {
                     if let Some(worker) = self.workers.get_mut(&incarnation) {
@@ -363,7 +414,11 @@ impl World {
                     self.soon(5, Due::Buried(ticket));
                 }
                 Action::LookAtDevice { device } => {
-                    self.give_later(Input::DeviceMemory { device, free_bytes: Some(40 << 30) });
+                    let free = self.total(&device).saturating_sub(self.held(&device));
+                    self.give_later(Input::DeviceMemory { device, free_bytes: Some(free) });
+                }
+                Action::Tell(What::WorkerRecycled { why, .. }) if why.contains("grows by") => {
+                    self.recycled_for_slope += 1;
                 }
                 Action::GiveBack { .. }
                 | Action::Settled { .. }
@@ -400,6 +455,9 @@ fn tireless() -> SupervisionSettings {
         intensity: 1_000_000,
         max_resident_bytes: Some(8 << 30),
         backoff_cap: Duration::from_secs(5),
+        // Workers die too young here for a slope over ten minutes.
+        growth_sample: Duration::from_millis(500),
+        growth_floor_bytes: 64 << 20,
         ..SupervisionSettings::default()
     }
 }
@@ -418,6 +476,22 @@ fn a_million_events_lose_no_segment() {
     let counters = world.machine.counters();
     assert_eq!(counters.done + counters.quarantined, 200_000);
     assert!(counters.restarts > 1_000 && counters.dropped > 1_000, "{counters:?}");
+    // It was a million events of every kind, and not of the same ten.
+    for (event, least) in [
+        ("worker_recycled", 100),
+        ("dispatch_paused", 10),
+        ("dispatch_resumed", 10),
+        ("clock_gap", 10),
+        ("slot_waiting", 10),
+        ("rows_shrunk", 100),
+        ("rows_grown", 100),
+        ("slot_backoff", 1_000),
+        ("segment_retried", 1_000),
+    ] {
+        let told = world.referee.told.get(event).copied().unwrap_or_default();
+        assert!(told >= least, "{event} came {told} times: {:?}", world.referee.told);
+    }
+    assert!(world.recycled_for_slope >= 10, "{}", world.recycled_for_slope);
 }
 
 #[test]
@@ -432,6 +506,7 @@ fn without_faults_nothing_is_retried_or_restarted() {
 
 #[test]
 fn every_seed_ends_with_every_segment_accounted_for() {
+    let mut told = BTreeMap::<String, u64>::new();
     for seed in 0..60 {
         let chaos = [0.3, 1.0, 3.0, 10.0][seed as usize % 4];
         let drain = (seed % 3 == 0).then_some(500 + seed * 50);
@@ -444,6 +519,13 @@ fn every_seed_ends_with_every_segment_accounted_for() {
             Some(Stopped::NoSlotLeft { .. }) => {}
             other => panic!("seed {seed}: {other:?}"),
         }
+        for (event, times) in world.referee.told {
+            *told.entry(event).or_default() += times;
+        }
+    }
+    // The rare ends are among them.
+    for event in ["device_wedged", "slot_parked", "draining", "stopping_now", "segment_quarantined"] {
+        assert!(told.contains_key(event), "no seed came to {event}: {told:?}");
     }
 }
 

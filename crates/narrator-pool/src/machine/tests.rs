@@ -34,6 +34,10 @@ pub(super) struct Referee {
     pub ended: BTreeMap<SegmentId, &'static str>,
     pub over: Option<Stopped>,
     pub buried: BTreeSet<Incarnation>,
+    paused: bool,
+    wedged: BTreeSet<String>,
+    /// How often each event was told, by its name.
+    pub told: BTreeMap<String, u64>,
 }
 
 impl Referee {
@@ -67,14 +71,42 @@ impl Referee {
         assert_eq!(before, None, "segment {segment} ended twice");
     }
 
+    /// What is told has consequences that are watched from then on.
+    fn hear(&mut self, what: &What) {
+        match what {
+            What::DispatchPaused { .. } => {
+                assert!(!std::mem::replace(&mut self.paused, true), "paused twice");
+            }
+            What::DispatchResumed { .. } => {
+                assert!(std::mem::replace(&mut self.paused, false), "resumed without a pause");
+            }
+            // On the CPU it is the slot alone that is lost.
+            What::DeviceWedged { device, .. } if device != "cpu" => {
+                self.wedged.insert(device.clone());
+            }
+            // It finishes what it holds and gets nothing more.
+            What::WorkerRecycled { incarnation, .. } => {
+                self.workers.insert(*incarnation, Stage::Leaving);
+            }
+            _ => {}
+        }
+        let name = serde_json::to_value(what).expect("json")["event"].as_str().expect("a name").to_owned();
+        *self.told.entry(name).or_default() += 1;
+    }
+
     pub fn action(&mut self, action: &Action) {
         assert!(self.over.is_none(), "after the end: {action:?}");
+        if let Action::Tell(what) = action {
+            self.hear(what);
+        }
         match action {
-            Action::Spawn { incarnation, .. } => {
+            Action::Spawn { incarnation, device, .. } => {
+                assert!(!self.wedged.contains(device), "a worker is started on the wedged {device}");
                 assert!(self.workers.insert(*incarnation, Stage::Starting).is_none(), "incarnation reused");
             }
             Action::Send { incarnation, ticket, segment, .. } => {
                 assert_eq!(self.workers[incarnation], Stage::Ready, "dispatch to a worker that is not ready");
+                assert!(!self.paused, "dispatch while the disk is full");
                 assert!(self.tickets.insert(*ticket), "ticket reused");
                 assert!(self.leased.contains(segment) && !self.ended.contains_key(segment));
                 assert!(self.hands.values().all(|(held, _)| held != segment), "in two hands");
@@ -131,11 +163,15 @@ struct Story {
 
 impl Story {
     fn new(devices: &[&str], settings: SupervisionSettings) -> Self {
+        Self::of(devices, settings, false)
+    }
+
+    fn of(devices: &[&str], settings: SupervisionSettings, can_look: bool) -> Self {
         let config = MachineConfig {
             devices: devices.iter().map(ToString::to_string).collect(),
             settings: Arc::new(settings),
             seed: 7,
-            can_look: false,
+            can_look,
             numbering: Numbering::default(),
         };
         let mut story = Self {
@@ -566,6 +602,37 @@ fn an_outgrown_worker_finishes_its_rows_and_is_replaced_without_delay() {
     assert_eq!(story.told(lost), 0);
 }
 
+/// The orchestrator slept while a worker loaded: by its own clock no time passed since it looked.
+#[test]
+fn a_look_at_a_device_is_good_for_one_start() {
+    let settings = SupervisionSettings { device_margin_bytes: 0, ..quick() };
+    let mut story = Story::of(&["cuda:0", "cuda:0"], settings, true);
+    let ready = |story: &mut Story, incarnation| {
+        let incarnation = Incarnation(incarnation);
+        story.give(Input::Spawned { incarnation, pid: 1 }).give(Input::Connected { incarnation });
+        let (rows, sample_rate, load_ms, peak_device_bytes) = (1, 24_000, 1, 4 << 30);
+        story.give(Input::Ready { incarnation, rows, sample_rate, load_ms, peak_device_bytes });
+    };
+    let look = |story: &mut Story, gib: u64| {
+        story.wait(Duration::from_secs(1));
+        let asked = story.actions.iter().any(|action| matches!(action, Action::LookAtDevice { .. }));
+        assert!(asked, "it looks before it starts a worker whose need is known");
+        story.give(Input::DeviceMemory { device: "cuda:0".into(), free_bytes: Some(gib << 30) });
+    };
+    story.lease(1..=9);
+    ready(&mut story, 1);
+    story.die(1);
+    assert_eq!(story.spawned(), 1);
+    look(&mut story, 7);
+    assert_eq!(story.spawned(), 2);
+    ready(&mut story, 2);
+    assert_eq!(story.spawned(), 2, "what was free before the second one took it");
+    look(&mut story, 3);
+    assert_eq!(story.spawned(), 2);
+    look(&mut story, 4);
+    assert_eq!(story.spawned(), 3);
+}
+
 fn any_input() -> impl Strategy<Value = Input> {
     let incarnation = (1u64..8).prop_map(Incarnation);
     let ticket = (1u64..40).prop_map(Ticket);
@@ -627,9 +694,15 @@ proptest! {
         inputs in prop::collection::vec((any_input(), 0u64..4_000), 0..300),
         can_look in any::<bool>(),
     ) {
+        // Short enough that a few hundred inputs see every patience end.
         let settings = SupervisionSettings {
             max_resident_bytes: Some(6 << 30),
             held_bytes: 100_000,
+            cancel_grace: Duration::from_secs(1),
+            abort_grace: Duration::from_secs(1),
+            wedge_after: Duration::from_secs(3),
+            disk_grace: Duration::from_secs(20),
+            suspension_gap: Duration::from_secs(3),
             ..SupervisionSettings::default()
         };
         let devices = ["cpu", "cuda:0", "cuda:0"].map(str::to_owned).to_vec();

@@ -167,6 +167,23 @@ mod tests {
         assert_eq!(exit.last_line.as_deref(), Some("hello"));
     }
 
+    /// The parent-death signal of Linux follows the thread that made the process, not the process: with
+    /// `spawn` made on the caller's thread this child would be killed when that thread ends.
+    #[test]
+    fn a_child_outlives_the_thread_that_asked_for_it() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let flag = dir.path().join("go");
+        let events = shell(&format!("while [ ! -e {} ]; do sleep 0.02; done; exit 7", flag.display()));
+        let ProcessEvent::Spawned(process) = next(&events) else { panic!("not spawned") };
+        // The thread was joined in `shell`. A signal that its death sent has arrived when this has.
+        std::thread::sleep(Duration::from_millis(300));
+        // SAFETY: signal 0 only asks whether the process is there.
+        assert_eq!(unsafe { libc::kill(process.pid().cast_signed(), 0) }, 0);
+        std::fs::write(&flag, "").expect("written");
+        let ProcessEvent::Exited(exit) = next(&events) else { panic!("not exited") };
+        assert_eq!(exit.text, "exit code 7");
+    }
+
     #[test]
     fn a_kill_reaches_the_grandchildren() {
         let events = shell("sleep 600 & echo $! ; wait");
