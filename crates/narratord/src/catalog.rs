@@ -1,11 +1,15 @@
 //! The catalog: every job of this user, known before it starts, so that a job whose process is gone can
 //! be found and taken up again.
 //!
-//! One TOML file a job, in `$XDG_STATE_HOME/narratord/jobs`, replaced whole at every change. What a job
-//! has done is not kept here: its own journal is the authority. Whether a job runs is told by its lock,
-//! never by a process number.
+//! One TOML file a job, in `$XDG_STATE_HOME/narratord/jobs`, replaced whole and durably at every change.
+//! What a job has done is not kept here: its own journal is the authority. Whether a job runs is told by
+//! its lock, never by a process number. Whoever acts on the catalog as a supervisor holds the folder's own
+//! lock, so that two of them never start the same job twice.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use narrator_journal::{JobLock, JournalError};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +27,10 @@ pub struct Entry {
     pub directory: PathBuf,
     /// The arguments after `narratord`, as they were given.
     pub arguments: Vec<String>,
+    /// What the command found in its environment that decides how it runs: whoever takes the job up again
+    /// at boot has none of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environment: BTreeMap<String, String>,
     pub started: String,
     /// Restarts by `narratord supervise`.
     #[serde(default)]
@@ -102,6 +110,18 @@ impl Entry {
         }
     }
 
+    /// The entry after a restart that the supervisor itself cut off, as it stands now: that try counts for
+    /// nothing.
+    #[must_use]
+    pub fn uncounted(self, before: &Self) -> Self {
+        Self {
+            tries: before.tries,
+            tries_without_progress: before.tries_without_progress,
+            done_at_restart: before.done_at_restart,
+            ..self
+        }
+    }
+
     fn fruitless(&self, done: u32) -> u32 {
         match self.tries {
             0 => 0,
@@ -109,6 +129,22 @@ impl Entry {
             _ => self.tries_without_progress + 1,
         }
     }
+}
+
+/// Variables that go into an entry, by name: where programs and libraries are found.
+const KEPT_NAMES: [&str; 4] = ["PATH", "LD_LIBRARY_PATH", "XDG_CONFIG_HOME", "XDG_DATA_HOME"];
+/// Families of variables that go into an entry. Nothing else does: an environment holds secrets.
+const KEPT_PREFIXES: [&str; 3] = ["NARRATOR_", "CUDA_", "OMP_"];
+
+/// The part of this process's environment that a later run of the same command needs.
+pub fn environment_to_keep() -> BTreeMap<String, String> {
+    let kept = |name: &str| {
+        name != crate::commands::supervise::MARK
+            && (KEPT_NAMES.contains(&name) || KEPT_PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
+    };
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    variables.filter(|(name, _)| kept(name)).collect()
 }
 
 /// The folder of the catalog.
@@ -151,15 +187,36 @@ impl Catalog {
 
     /// All entries, the oldest first; unreadable ones are passed over.
     pub fn all(&self) -> Vec<Entry> {
-        let Ok(files) = std::fs::read_dir(&self.dir) else { return Vec::new() };
-        let read = |file: std::fs::DirEntry| {
-            let path = file.path();
-            let named = path.extension().is_some_and(|ending| ending == "toml");
-            toml::from_str(&std::fs::read_to_string(path).ok().filter(|_| named)?).ok()
-        };
-        let mut entries: Vec<Entry> = files.filter_map(Result::ok).filter_map(read).collect();
+        let mut entries: Vec<Entry> = self.read().filter_map(Result::ok).collect();
         entries.sort_by(|a, b| a.started.cmp(&b.started));
         entries
+    }
+
+    /// Files of the catalog that cannot be read as an entry.
+    pub fn unreadable(&self) -> Vec<PathBuf> {
+        self.read().filter_map(Result::err).collect()
+    }
+
+    fn read(&self) -> impl Iterator<Item = Result<Entry, PathBuf>> {
+        let files = std::fs::read_dir(&self.dir).into_iter().flatten().filter_map(Result::ok);
+        let named =
+            files.map(|file| file.path()).filter(|path| path.extension().is_some_and(|e| e == "toml"));
+        named.map(|path| {
+            let text = std::fs::read_to_string(&path).map_err(|_| path.clone())?;
+            toml::from_str(&text).map_err(|_| path)
+        })
+    }
+
+    /// Becomes the one supervisor of this catalog, for as long as the lock lives.
+    pub fn lock(&self) -> Result<JobLock, Failure> {
+        std::fs::create_dir_all(&self.dir).map_err(|error| Failure::io("make", &self.dir, error))?;
+        JobLock::acquire(&self.dir).map_err(|error| match error {
+            JournalError::Held { holder, .. } => {
+                Failure::new(Exit::Held, format!("another `narratord supervise` is at work{holder}"))
+                    .hint("one is enough: it looks after every job")
+            }
+            other => other.into(),
+        })
     }
 }
 
@@ -173,6 +230,7 @@ mod tests {
             folder: "/jobs/book.narration".into(),
             directory: "/jobs".into(),
             arguments: vec!["run".into(), "book.epub".into()],
+            environment: [("NARRATOR_HOME".to_string(), "/models".to_string())].into(),
             started: "2026-01-01T00:00:00.000Z".into(),
             tries: 0,
             tries_without_progress: 0,
@@ -189,6 +247,41 @@ mod tests {
         catalog.put(&entry).unwrap();
         assert_eq!(catalog.get(&entry.folder), Some(entry.clone()));
         assert_eq!(catalog.all(), [entry]);
+        assert!(catalog.unreadable().is_empty());
+    }
+
+    #[test]
+    fn a_damaged_entry_hides_no_other_and_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let catalog = Catalog::at(dir.path().to_path_buf());
+        catalog.put(&entry()).unwrap();
+        let damaged = dir.path().join("0123456789abcdef.toml");
+        std::fs::write(&damaged, "title = ").unwrap();
+        assert_eq!(catalog.all(), [entry()]);
+        assert_eq!(catalog.unreadable(), [damaged]);
+    }
+
+    #[test]
+    fn one_supervisor_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let catalog = Catalog::at(dir.path().join("jobs"));
+        let first = catalog.lock().unwrap();
+        let second = catalog.lock().unwrap_err();
+        assert_eq!(second.exit, Exit::Held);
+        assert!(second.message.contains("at work"), "{}", second.message);
+        drop(first);
+        catalog.lock().unwrap();
+        assert!(catalog.all().is_empty() && catalog.unreadable().is_empty(), "the lock is no entry");
+    }
+
+    #[test]
+    fn a_restart_that_the_supervisor_cut_off_is_not_counted() {
+        let job = entry().restarted(5);
+        let again = job.restarted(5);
+        let ended = Entry { ending: Ending::Exited { code: 75 }, ..again };
+        let after = ended.clone().uncounted(&job);
+        assert_eq!((after.tries, after.tries_without_progress), (1, 0));
+        assert_eq!(after.ending, ended.ending);
     }
 
     #[test]

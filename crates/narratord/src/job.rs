@@ -34,8 +34,7 @@ impl JobDir {
     pub fn find(given: Option<&Path>) -> Result<Self, Failure> {
         let Some(path) = given else { return Self::latest_here() };
         let candidates = [Self::new(path), Self::beside(path)];
-        let is_job = |job: &Self| job.settings_file().is_file() || job.journal().is_file();
-        candidates.into_iter().find(is_job).ok_or_else(|| {
+        candidates.into_iter().find(Self::is_job).ok_or_else(|| {
             Failure::new(Exit::Missing, format!("there is no job at {}", path.display()))
                 .hint("name a job's folder (NAME.narration) or the audiobook beside it")
         })
@@ -48,10 +47,16 @@ impl JobDir {
             .map(|entry| Self::new(entry.file_name()))
             .filter(|job| job.root.extension().is_some_and(|ending| ending == ENDING));
         let written = |job: &Self| std::fs::metadata(job.journal()).and_then(|found| found.modified()).ok();
-        jobs.filter(|job| job.settings_file().is_file()).max_by_key(written).ok_or_else(|| {
+        jobs.filter(Self::is_job).max_by_key(written).ok_or_else(|| {
             Failure::new(Exit::Missing, "there is no job in this folder")
                 .hint("name one: narratord status path/to/NAME.narration")
         })
+    }
+
+    /// Whether a job was begun there, be it that nothing is left of it but the folder's name.
+    fn is_job(&self) -> bool {
+        let named = self.root.extension().is_some_and(|ending| ending == ENDING);
+        self.root.is_dir() && (named || self.settings_file().is_file() || self.journal().is_file())
     }
 
     pub fn settings_file(&self) -> PathBuf {
@@ -158,7 +163,8 @@ impl JobFile {
     }
 }
 
-/// Writes a file so that a reader sees the old content or the new, never a part.
+/// Writes a file so that a reader sees the old content or the new, never a part, and so that a power cut
+/// after it leaves the new.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     use std::io::Write;
     let partial = path.with_extension("part");
@@ -166,11 +172,25 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         file.write_all(bytes)?;
         file.sync_all()
     });
-    written.and_then(|()| std::fs::rename(&partial, path)).map_err(|error| {
+    let placed = written.and_then(|()| std::fs::rename(&partial, path)).and_then(|()| sync_name(path));
+    placed.map_err(|error| {
         // What is left of the attempt is of no use to anybody.
         let _ = std::fs::remove_file(&partial);
         Failure::io("write", path, error)
     })
+}
+
+/// A new name is durable when its folder is.
+#[cfg(unix)]
+fn sync_name(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    std::fs::File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all())
+}
+
+/// Where a folder cannot be opened as a file, the file system's own journal keeps names.
+#[cfg(not(unix))]
+fn sync_name(_path: &Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 /// The settings that differ between two runs, as `name old → new`.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::catalog::{Catalog, Ending, Entry};
+use crate::catalog::{Catalog, Ending, Entry, MAX_TRIES};
 use crate::cli::ListArgs;
 use crate::exit::Exit;
 use crate::job::JobDir;
@@ -17,7 +17,8 @@ struct Row {
 
 pub fn jobs(args: &ListArgs) -> Exit {
     let row = |entry: Entry| Row { state: state(&entry), entry };
-    let rows: Vec<Row> = Catalog::of_user().all().into_iter().map(row).collect();
+    let catalog = Catalog::of_user();
+    let rows: Vec<Row> = catalog.all().into_iter().map(row).collect();
     if args.json {
         output::json(&rows);
         return Exit::Done;
@@ -27,24 +28,42 @@ pub fn jobs(args: &ListArgs) -> Exit {
     }
     for Row { entry, state } in rows {
         output::data(format_args!("{state:<12} {:<32} {}", entry.title, entry.folder.display()));
-        if let Ending::GivenUp { why } = &entry.ending {
-            output::data(format_args!("{:<12} {why}: look at `narratord logs`, then run it again", ""));
+        if let Some(more) = more(&entry, state) {
+            output::data(format_args!("{:<12} {more}", ""));
         }
     }
+    for path in catalog.unreadable() {
+        output::note(format_args!("warning: {} is no catalog entry: delete it", path.display()));
+    }
     Exit::Done
+}
+
+/// What else a person should know of a job.
+fn more(entry: &Entry, state: &str) -> Option<String> {
+    match (&entry.ending, state) {
+        (Ending::GivenUp { why }, _) => {
+            Some(format!("{why}: look at `narratord logs --level warn`, then run it again"))
+        }
+        (_, "gone") => Some(format!(
+            "its process ended without a word; `narratord supervise` takes it up again ({} of {MAX_TRIES} \
+             restarts made)",
+            entry.tries
+        )),
+        _ => None,
+    }
 }
 
 /// One word for how the job stands.
 pub fn state(entry: &Entry) -> &'static str {
     let job = JobDir::new(&entry.folder);
     if !entry.folder.is_dir() {
-        return "gone";
+        return "removed";
     }
     if job.holder().is_some() {
         return "running";
     }
     match &entry.ending {
-        Ending::Unknown => "died",
+        Ending::Unknown => "gone",
         Ending::Exited { code } if *code == Exit::Done.code() => "finished",
         Ending::Exited { code } if *code == Exit::Quarantined.code() => "quarantined",
         Ending::Exited { code } if *code == Exit::Stopped.code() => "stopped",

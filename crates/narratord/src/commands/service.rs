@@ -45,9 +45,10 @@ fn unit(program: &Path) -> String {
          ExecStart=\"{program}\" supervise\n\
          Restart=on-failure\n\
          RestartSec=30\n\
-         # A run in hand finishes its segments on SIGTERM; what is left resumes at the next start.\n\
+         # SIGTERM goes to the supervisor alone, which passes it on: the run in hand finishes what it is\n\
+         # speaking (two minutes at most), and what is left resumes at the next start.\n\
          KillMode=mixed\n\
-         TimeoutStopSec=60\n\
+         TimeoutStopSec=150\n\
          Nice=5\n\
          \n\
          [Install]\n\

@@ -1,6 +1,8 @@
-//! `narratord status`: how far a job is — live, finished, stopped or damaged.
+//! `narratord status`: how far a job is: live, finished, stopped, damaged, or not begun.
 //!
-//! The journal is the authority for what is done; the events only add how fast a live run is.
+//! The journal is the authority for what is done; the events only add how fast a live run is. It answers
+//! for whatever is in the folder: what cannot be read is named, with what to do about it, and the rest is
+//! told all the same. It takes nobody's lock for longer than a look, and it looks at no take.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
@@ -16,6 +18,10 @@ use crate::exit::Exit;
 use crate::job::{JobDir, JobFile};
 use crate::output;
 use crate::progress::Snapshot;
+use crate::run::report;
+
+/// What to do about a file that every run makes from the book.
+const WRITTEN_ANEW: &str = "run the same command again: it is written anew, and no take is lost";
 
 /// Bytes at the end of the event log in which the last `progress` event is looked for.
 const TAIL_BYTES: u64 = 256 * 1024;
@@ -29,8 +35,10 @@ enum State {
     Finished,
     /// Work is left and no run is at it.
     Stopped,
-    /// The journal cannot be believed.
+    /// A file of the job cannot be believed, or is missing.
     Damaged,
+    /// A folder in which nothing was recorded yet.
+    Empty,
 }
 
 #[derive(Debug, Serialize)]
@@ -39,6 +47,8 @@ struct Status {
     title: String,
     state: State,
     output: PathBuf,
+    /// Whether the audiobook is where it was written: people move them.
+    output_is_there: bool,
     segments: u32,
     done: u32,
     quarantined: Vec<Quarantined>,
@@ -69,7 +79,7 @@ struct Quarantined {
 
 pub fn status(args: &StatusArgs) -> Result<Exit, Failure> {
     let job = JobDir::find(args.job.job.as_deref())?;
-    let status = look(&job)?;
+    let status = look(&job);
     if args.json {
         output::json(&status);
     } else {
@@ -78,18 +88,17 @@ pub fn status(args: &StatusArgs) -> Result<Exit, Failure> {
     Ok(if status.state == State::Damaged { Exit::BadInput } else { Exit::Done })
 }
 
-fn look(job: &JobDir) -> Result<Status, Failure> {
+fn look(job: &JobDir) -> Status {
     let holder = job.holder();
     let (file, mut problem) = match JobFile::read(job) {
         Ok(file) => (file, None),
         Err(failure) => (None, Some(failure)),
     };
-    let exists = job.journal().exists();
-    let replay = match exists.then(|| narrator_journal::read(&StdFs, &job.journal())) {
-        None => Some(Replay::default()),
-        Some(Ok(replay)) => Some(replay),
-        Some(Err(error)) => {
-            problem = Some(error.into());
+    let begun = file.is_some() || problem.is_some() || job.script().exists();
+    let replay = match journal_of(job, begun) {
+        Ok(replay) => Some(replay),
+        Err(failure) => {
+            problem = Some(failure);
             None
         }
     };
@@ -98,6 +107,7 @@ fn look(job: &JobDir) -> Result<Status, Failure> {
         job: job.root.clone(),
         title: facts.as_ref().map_or_else(String::new, |facts| facts.title.clone()),
         state: State::Stopped,
+        output_is_there: facts.as_ref().is_some_and(|facts| facts.output.exists()),
         output: facts.as_ref().map(|facts| facts.output.clone()).unwrap_or_default(),
         segments: facts.as_ref().map_or(0, |facts| facts.segments),
         done: 0,
@@ -111,34 +121,63 @@ fn look(job: &JobDir) -> Result<Status, Failure> {
         problem: None,
         advice: None,
     };
-    if let Some(replay) = &replay {
-        count(&mut status, job, replay)?;
+    if let Some(replay) = &replay
+        && begun
+        && let Err(failure) = count(&mut status, job, replay)
+    {
+        problem.get_or_insert(failure);
     }
     status.pending = status.segments.saturating_sub(status.done + status.quarantined.len() as u32);
+    let ended_well = [Exit::Done.code(), Exit::Quarantined.code()].map(Some).contains(&status.last_exit);
+    let finished = ended_well && status.pending == 0;
+    if finished && let Err(failure) = report::check(job) {
+        problem.get_or_insert(failure);
+    }
     if let Some(Failure { message, hint, .. }) = problem {
         (status.problem, status.advice) = (Some(message), hint);
     }
-    let finished = [Exit::Done.code(), Exit::Quarantined.code()].map(Some).contains(&status.last_exit);
+    let empty = !begun && replay.as_ref().is_some_and(|replay| replay.records() == 0);
     status.state = if status.problem.is_some() {
         State::Damaged
     } else if holder.is_some() {
         State::Running
-    } else if finished && status.pending == 0 {
+    } else if empty {
+        State::Empty
+    } else if finished {
         State::Finished
     } else {
         State::Stopped
     };
-    if status.state == State::Stopped {
-        status.advice = Some("run the same command again: it resumes".into());
+    match status.state {
+        State::Stopped => status.advice = Some("run the same command again: it resumes".into()),
+        State::Empty => status.advice = Some("run the same command again: it begins anew".into()),
+        State::Finished if !status.output_is_there => {
+            status.advice = Some("the audiobook was moved or deleted; the same command makes it anew".into());
+        }
+        _ => {}
     }
-    Ok(status)
+    status
+}
+
+/// What the journal says. A job that was begun has one.
+fn journal_of(job: &JobDir, begun: bool) -> Result<Replay, Failure> {
+    let path = job.journal();
+    match path.exists() {
+        true => Ok(narrator_journal::read(&StdFs, &path)?),
+        false if begun => {
+            Err(Failure::new(Exit::BadInput, format!("the journal {} is gone", path.display())).hint(
+                "put it back if you moved it; else the same command speaks the whole book again, since \
+                     nothing else says which takes are good",
+            ))
+        }
+        false => Ok(Replay::default()),
+    }
 }
 
 fn count(status: &mut Status, job: &JobDir, replay: &Replay) -> Result<(), Failure> {
-    if !job.script().exists() {
-        return Ok(());
-    }
-    for (index, key) in job.script_keys()?.iter().enumerate() {
+    status.last_exit = replay.closed().map(|closed| closed.exit_code);
+    let keys = job.script_keys().map_err(|failure| failure.hint(WRITTEN_ANEW))?;
+    for (index, key) in keys.iter().enumerate() {
         match replay.standing(key) {
             Standing::Done(done) => {
                 status.done += 1;
@@ -150,7 +189,14 @@ fn count(status: &mut Status, job: &JobDir, replay: &Replay) -> Result<(), Failu
             Standing::Pending(faults) => status.faults += faults.len() as u32,
         }
     }
-    status.last_exit = replay.closed().map(|closed| closed.exit_code);
+    if status.segments == 0 {
+        status.segments = keys.len() as u32;
+    }
+    if keys.len() != status.segments as usize {
+        let (script, found, wanted) = (job.script(), keys.len(), status.segments);
+        let what = format!("{} has {found} segments instead of {wanted}", script.display());
+        return Err(Failure::new(Exit::BadInput, what).hint(WRITTEN_ANEW));
+    }
     Ok(())
 }
 
@@ -187,6 +233,7 @@ fn print(status: &Status) {
         State::Finished => "finished",
         State::Stopped => "stopped, with work left",
         State::Damaged => "DAMAGED",
+        State::Empty => "nothing recorded yet",
     };
     output::data(format_args!("{}: {state}", if status.title.is_empty() { "job" } else { &status.title }));
     output::data(format_args!(
@@ -215,7 +262,9 @@ fn print(status: &Status) {
             status.quarantined.len() - 10
         ));
     }
-    output::data(format_args!("  output       {}", status.output.display()));
+    if !status.output.as_os_str().is_empty() {
+        output::data(format_args!("  output       {}", status.output.display()));
+    }
     output::data(format_args!("  folder       {}", status.job.display()));
     if let Some(problem) = &status.problem {
         output::data(format_args!("  problem      {problem}"));

@@ -52,7 +52,8 @@ impl ResultSink for Sink {
     }
 
     fn quarantine(&mut self, out: &Quarantined) -> Result<(), SinkError> {
-        let reason = format!("{}: {} ({} tries)", out.fault, out.why, out.tries);
+        let tries = if out.tries == 1 { "try" } else { "tries" };
+        let reason = format!("{}: {} ({} {tries})", out.fault, out.why, out.tries);
         let (segment, key) = (out.segment, out.key);
         let record = Record::SegmentQuarantined(SegmentQuarantined { segment, key, reason });
         self.0.append(&record).map_err(|error| unkept(&error))

@@ -14,8 +14,8 @@
 
 mod finish;
 mod keeper;
-mod report;
-mod signals;
+pub mod report;
+pub mod signals;
 mod speak;
 
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ use narrator_core::{SegmentKind, Settings};
 use narrator_journal::{Digest, JobLock, RunId, RunOpened};
 use serde_json::json;
 
-use crate::catalog::{Catalog, Ending, Entry};
+use crate::catalog::{self, Catalog, Ending, Entry};
 use crate::cli::RunArgs;
 use crate::error::Failure;
 use crate::events::{self, EventLog, Level};
@@ -154,6 +154,7 @@ fn enter(catalog: &Catalog, work: &Prepared) -> Result<Entry, Failure> {
         folder: work.job.root.clone(),
         directory,
         arguments: std::env::args().skip(1).collect(),
+        environment: catalog::environment_to_keep(),
         started: events::now(),
         tries: 0,
         tries_without_progress: 0,

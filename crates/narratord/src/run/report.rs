@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::commands::plan::Tokens;
+use crate::error::Failure;
+use crate::exit::Exit;
 use crate::job::JobDir;
 
 /// A segment that is not in the audiobook.
@@ -68,6 +70,21 @@ struct Written {
     assembly: String,
     files: Vec<PathBuf>,
     bytes: u64,
+}
+
+/// Whether the report of a finished job can be read; the error says what to do.
+pub fn check(job: &JobDir) -> Result<(), Failure> {
+    let path = job.report();
+    let read = std::fs::read_to_string(&path).map_err(|error| error.to_string());
+    let parsed = read.and_then(|text| serde_json::from_str::<Written>(&text).map_err(|e| e.to_string()));
+    match parsed {
+        Ok(_) => Ok(()),
+        Err(why) => Err(Failure::new(
+            Exit::BadInput,
+            format!("the report {} cannot be read: {why}", path.display()),
+        )
+        .hint("run the same command again: it writes audiobook and report anew, and speaks nothing again")),
+    }
 }
 
 /// Whether the audiobook of this `assembly` was written before and still has its size.

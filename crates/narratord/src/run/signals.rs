@@ -48,17 +48,22 @@ impl Signals {
     /// one long call.
     pub fn watch_for_end(&self) -> Arc<AtomicBool> {
         let stop = Arc::new(AtomicBool::new(false));
-        let (signals, flag) = (self.clone(), stop.clone());
+        let flag = stop.clone();
+        // Without the thread a signal ends the process at once: the audiobook is written by rename, so
+        // nothing half-made is left under its name either way.
+        self.clone().report_from_thread(move |_| flag.store(true, Ordering::Relaxed));
+        stop
+    }
+
+    /// Reports signals for ever from a thread of its own, for callers that are no async code.
+    pub fn report_from_thread(self, to: impl FnMut(Asked) + Send + 'static) {
         let watch = move || {
             let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
                 return;
             };
-            runtime.block_on(signals.report(|_| flag.store(true, Ordering::Relaxed)));
+            runtime.block_on(self.report(to));
         };
-        // Without the thread a signal ends the process at once: the audiobook is written by rename, so
-        // nothing half-made is left under its name either way.
         let _ = std::thread::Builder::new().name("signals".into()).spawn(watch);
-        stop
     }
 }
 
