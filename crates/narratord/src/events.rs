@@ -5,15 +5,14 @@
 //! of their own; when the queue is full or the disk refuses them they are dropped, counted, and the
 //! count is written as `log_lines_lost` once writing works again.
 
-use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
-use std::io::Write as _;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -23,7 +22,8 @@ use serde_json::{Map, Value};
 const QUEUE_LINES: usize = 8192;
 /// A file is put aside at this size: small enough for any editor.
 const ROTATE_BYTES: u64 = 16 << 20;
-/// A file is put aside at this age, so that one night is one or two files.
+/// A file is put aside when its first line is this old, so that one night is one or two files, however
+/// often the run was started again.
 const ROTATE_AGE: Duration = Duration::from_hours(24);
 /// Files put aside that are kept.
 pub const KEPT_FILES: usize = 9;
@@ -124,6 +124,16 @@ pub fn rfc3339(unix_ms: u64) -> String {
     format!("{time:.3}")
 }
 
+/// The time of a log's first line.
+fn first_time_ms(path: &Path) -> Option<u64> {
+    let mut first = String::new();
+    // Longer than any event: a file that is none of ours is not read whole.
+    BufReader::new(File::open(path).ok()?).take(64 * 1024).read_line(&mut first).ok()?;
+    let event: Value = serde_json::from_str(&first).ok()?;
+    let time: jiff::Timestamp = event["time"].as_str()?.parse().ok()?;
+    u64::try_from(time.as_millisecond()).ok()
+}
+
 struct Sink {
     logs: PathBuf,
     file: Option<Open>,
@@ -133,7 +143,16 @@ struct Sink {
 struct Open {
     file: File,
     bytes: u64,
-    since: Instant,
+    /// When its first line was written, on the wall clock: what a file is put aside for is for people. A
+    /// clock that was set back only puts it off.
+    since_ms: u64,
+}
+
+impl Open {
+    fn is_full(&self) -> bool {
+        let age_ms = narrator_core::clock::unix_ms().saturating_sub(self.since_ms);
+        self.bytes >= ROTATE_BYTES || u128::from(age_ms) >= ROTATE_AGE.as_millis()
+    }
 }
 
 impl Sink {
@@ -146,8 +165,7 @@ impl Sink {
             }
             let lost = self.lost.swap(0, Ordering::Relaxed);
             if lost > 0 {
-                let fields = serde_json::json!({ "lines": lost });
-                let _ = write!(text, "{}", line(Level::Warn, "log_lines_lost", fields));
+                text.push_str(&line(Level::Warn, "log_lines_lost", serde_json::json!({ "lines": lost })));
             }
             if self.write(&text).is_err() {
                 self.file = None;
@@ -157,8 +175,10 @@ impl Sink {
     }
 
     fn write(&mut self, text: &str) -> std::io::Result<()> {
-        let full = |open: &Open| open.bytes >= ROTATE_BYTES || open.since.elapsed() >= ROTATE_AGE;
-        if self.file.as_ref().is_some_and(full) {
+        if self.file.is_none() {
+            self.file = Some(self.open()?);
+        }
+        if self.file.as_ref().is_some_and(Open::is_full) {
             self.file = None;
             self.rotate()?;
         }
@@ -173,9 +193,11 @@ impl Sink {
 
     fn open(&self) -> std::io::Result<Open> {
         std::fs::create_dir_all(&self.logs)?;
-        let file = OpenOptions::new().create(true).append(true).open(live_path(&self.logs))?;
+        let path = live_path(&self.logs);
+        let file = OpenOptions::new().create(true).append(true).open(&path)?;
         let bytes = file.metadata()?.len();
-        Ok(Open { file, bytes, since: Instant::now() })
+        let since_ms = first_time_ms(&path).unwrap_or_else(narrator_core::clock::unix_ms);
+        Ok(Open { file, bytes, since_ms })
     }
 
     fn rotate(&self) -> std::io::Result<()> {
@@ -236,6 +258,26 @@ mod tests {
         assert_eq!(std::fs::read_to_string(live_path(dir.path())).unwrap(), "b\n");
         assert_eq!(std::fs::read_to_string(rotated_path(dir.path(), 1)).unwrap(), "old\na\n");
         assert_eq!(std::fs::read_to_string(rotated_path(dir.path(), 2)).unwrap(), "older\n");
+    }
+
+    #[test]
+    fn a_file_a_day_old_is_put_aside_though_the_run_is_young() {
+        let dir = tempfile::tempdir().unwrap();
+        let day_ms = ROTATE_AGE.as_millis() as u64;
+        let now_ms = narrator_core::clock::unix_ms();
+        let line = |age_ms| format!("{{\"time\":\"{}\"}}\n", rfc3339(now_ms - age_ms));
+        let rotated = |first: String| {
+            std::fs::write(live_path(dir.path()), &first).unwrap();
+            let mut sink = Sink { logs: dir.path().into(), file: None, lost: Arc::default() };
+            sink.write("new\n").unwrap();
+            std::fs::read_to_string(live_path(dir.path())).unwrap() == "new\n"
+        };
+        assert!(rotated(line(day_ms + 1000)));
+        assert!(std::fs::read_to_string(rotated_path(dir.path(), 1)).unwrap().contains("time"));
+        assert!(!rotated(line(day_ms - 60_000)), "younger than a day");
+        assert!(!rotated("torn".into()), "of unknown age: from now on");
+        // Written before the clock was set back a day.
+        assert!(!rotated(format!("{{\"time\":\"{}\"}}\n", rfc3339(now_ms + day_ms))));
     }
 
     #[test]

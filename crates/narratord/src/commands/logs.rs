@@ -1,7 +1,7 @@
 //! `narratord logs`: a job's events, filtered, followed over rotation.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use crate::error::Failure;
 use crate::events::{KEPT_FILES, Level, live_path, rotated_path};
 use crate::exit::Exit;
 use crate::job::JobDir;
+use crate::output;
 
 /// How often a followed log is looked at.
 const POLL: Duration = Duration::from_millis(200);
@@ -20,15 +21,21 @@ pub fn logs(args: &LogsArgs) -> Result<Exit, Failure> {
     let job = JobDir::find(args.job.job.as_deref())?;
     let mut reader = LogReader::open(&job.logs());
     let filter = Filter { segment: args.segment, slot: args.slot, level: args.level };
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = BufWriter::new(std::io::stdout().lock());
+    let mut silent = true;
     loop {
         while let Some(line) = reader.next_line() {
+            silent = false;
             let Some(shown) = show(&line, &filter, args.json) else { continue };
-            if writeln!(stdout, "{shown}").and_then(|()| stdout.flush()).is_err() {
+            if writeln!(stdout, "{shown}").is_err() {
+                // A closed pipe means that nobody reads any more.
                 return Ok(Exit::Done);
             }
         }
-        if !args.follow {
+        if stdout.flush().is_err() || !args.follow {
+            if silent {
+                output::note(format_args!("{} has no events yet.", job.root.display()));
+            }
             return Ok(Exit::Done);
         }
         std::thread::sleep(POLL);
@@ -74,70 +81,92 @@ fn show(line: &str, filter: &Filter, json: bool) -> Option<String> {
 
 /// Reads the files put aside, oldest first, then the live one, and goes on into the next file when the
 /// live one is put aside under it.
+///
+/// Where to go on is looked up when a file has ended and not before, by the place that the open file has
+/// then; and once more after the next one was opened, because files may have moved in between.
 struct LogReader {
     logs: PathBuf,
-    /// Files still to be read, the next one last.
-    waiting: Vec<PathBuf>,
     current: Option<BufReader<File>>,
-    partial: String,
+    /// The file to go on with when the current one, which is put aside, has nothing more.
+    next: Option<File>,
+    partial: Vec<u8>,
 }
 
 impl LogReader {
     fn open(logs: &Path) -> Self {
-        let mut waiting = vec![live_path(logs)];
-        waiting.extend((1..=KEPT_FILES).map(|n| rotated_path(logs, n)).filter(|path| path.exists()));
-        Self { logs: logs.to_path_buf(), waiting, current: None, partial: String::new() }
+        Self { logs: logs.to_path_buf(), current: None, next: None, partial: Vec::new() }
     }
 
     /// The next whole line, or `None` when there is none yet.
     fn next_line(&mut self) -> Option<String> {
         loop {
-            if self.current.is_none() {
-                let file = File::open(self.waiting.last()?).ok()?;
-                self.waiting.pop();
-                self.current = Some(BufReader::new(file));
-            }
-            let reader = self.current.as_mut()?;
-            if reader.read_line(&mut self.partial).is_ok_and(|n| n > 0) {
-                if self.partial.ends_with('\n') {
-                    return Some(std::mem::take(&mut self.partial).trim_end().to_string());
+            if let Some(reader) = &mut self.current
+                && reader.read_until(b'\n', &mut self.partial).is_ok_and(|n| n > 0)
+            {
+                if self.partial.ends_with(b"\n") {
+                    return Some(self.take_partial());
                 }
                 continue;
             }
-            if !self.move_on() {
-                return None;
+            // Only when a look after the rotation brought nothing more is the file read to its end.
+            let Some(next) = self.next.take() else {
+                self.next = Some(self.next_file()?);
+                continue;
+            };
+            self.current = Some(BufReader::new(next));
+            if !self.partial.is_empty() {
+                return Some(self.take_partial());
             }
         }
     }
 
-    /// At the end of a file: turns to the next, if this one will not grow any more.
-    fn move_on(&mut self) -> bool {
-        if self.waiting.is_empty() {
-            let Some(reader) = self.current.as_ref() else { return false };
-            let Some(behind) = files_behind(reader.get_ref(), &self.logs) else { return false };
-            self.waiting = behind;
-            // A last look: what was written between the last read and the rotation.
-            if let Some(reader) = self.current.as_mut()
-                && reader.stream_position().is_ok_and(|at| reader.seek(SeekFrom::Start(at)).is_ok())
-                && reader.fill_buf().is_ok_and(|rest| !rest.is_empty())
-            {
-                self.waiting.clear();
-                return true;
+    fn take_partial(&mut self) -> String {
+        String::from_utf8_lossy(&std::mem::take(&mut self.partial)).trim_end().to_string()
+    }
+
+    /// The file behind the open one, when that is no longer the live one; at first the oldest.
+    fn next_file(&self) -> Option<File> {
+        loop {
+            let place = self.place();
+            let path = match place {
+                Place::Live => return None,
+                Place::Aside(1) => live_path(&self.logs),
+                Place::Aside(n) => rotated_path(&self.logs, n - 1),
+                Place::None => self.oldest(),
+            };
+            // The live file is missing for a moment while it is put aside.
+            let next = File::open(&path).ok()?;
+            if self.place() == place && (place != Place::None || self.oldest() == path) {
+                return Some(next);
             }
         }
-        self.current = None;
-        true
+    }
+
+    /// Where the open file is by now.
+    fn place(&self) -> Place {
+        let Some(open) = self.current.as_ref().map(BufReader::get_ref) else { return Place::None };
+        // In the middle of a rotation nothing is live, and what was is still the last.
+        if same_file(open, &live_path(&self.logs)) == Some(true) {
+            return Place::Live;
+        }
+        let aside = |n: &usize| same_file(open, &rotated_path(&self.logs, *n)) == Some(true);
+        (1..=KEPT_FILES).find(aside).map_or(Place::None, Place::Aside)
+    }
+
+    fn oldest(&self) -> PathBuf {
+        let aside = (1..=KEPT_FILES).rev().map(|n| rotated_path(&self.logs, n));
+        aside.into_iter().find(|path| path.exists()).unwrap_or_else(|| live_path(&self.logs))
     }
 }
 
-/// When `open` is no longer the live file: the files that follow it, the next one last.
-fn files_behind(open: &File, logs: &Path) -> Option<Vec<PathBuf>> {
-    if same_file(open, &live_path(logs)) != Some(false) {
-        return None;
-    }
-    let place = (1..=KEPT_FILES).find(|n| same_file(open, &rotated_path(logs, *n)) == Some(true));
-    let newer = place.unwrap_or(KEPT_FILES + 1) - 1;
-    Some(std::iter::once(live_path(logs)).chain((1..=newer).map(|n| rotated_path(logs, n))).collect())
+/// A file's place among the files of a log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    Live,
+    /// Put aside, 1 the youngest.
+    Aside(usize),
+    /// Deleted since, or never opened.
+    None,
 }
 
 /// Whether the open file is the one at `path`; `None` when nothing is there.
@@ -187,6 +216,63 @@ mod tests {
         append(&live_path(logs), "f\n");
         assert_eq!(lines(&mut reader), ["d", "e", "f"]);
         assert_eq!(lines(&mut reader), [""; 0]);
+    }
+
+    #[test]
+    fn a_reader_that_is_far_behind_goes_on_with_what_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let logs = dir.path();
+        append(&live_path(logs), "a\n");
+        let mut reader = LogReader::open(logs);
+        assert_eq!(lines(&mut reader), ["a"]);
+        // Its file was put aside, grew by a last line, and is deleted; a torn line ends the next.
+        append(&live_path(logs), "last\n");
+        std::fs::rename(live_path(logs), rotated_path(logs, KEPT_FILES)).unwrap();
+        std::fs::remove_file(rotated_path(logs, KEPT_FILES)).unwrap();
+        append(&rotated_path(logs, 2), "b\ntor");
+        append(&rotated_path(logs, 1), "c\n");
+        append(&live_path(logs), "d\ne\n");
+        assert_eq!(lines(&mut reader), ["last", "b", "tor", "c", "d", "e"]);
+        // In the middle of a rotation nothing is live: that is no end.
+        std::fs::rename(rotated_path(logs, 2), rotated_path(logs, 3)).unwrap();
+        std::fs::rename(rotated_path(logs, 1), rotated_path(logs, 2)).unwrap();
+        std::fs::rename(live_path(logs), rotated_path(logs, 1)).unwrap();
+        assert_eq!(lines(&mut reader), [""; 0]);
+        append(&live_path(logs), "f\n");
+        assert_eq!(lines(&mut reader), ["f"]);
+    }
+
+    /// A reader and a writer that rotates all the time, at once.
+    #[test]
+    fn nothing_is_lost_or_doubled_whenever_the_writer_rotates() {
+        let dir = tempfile::tempdir().unwrap();
+        let logs = dir.path().to_path_buf();
+        let count = 4000;
+        let writer = std::thread::spawn({
+            let logs = logs.clone();
+            move || {
+                for n in 0..count {
+                    append(&live_path(&logs), &format!("{n}\n"));
+                    // Never more than the reader may be behind.
+                    if n % 500 == 499 {
+                        for place in (1..KEPT_FILES).rev() {
+                            let _ =
+                                std::fs::rename(rotated_path(&logs, place), rotated_path(&logs, place + 1));
+                        }
+                        std::fs::rename(live_path(&logs), rotated_path(&logs, 1)).unwrap();
+                    }
+                }
+                append(&live_path(&logs), "end\n");
+            }
+        });
+        let mut reader = LogReader::open(&logs);
+        let mut read = Vec::new();
+        while read.last().is_none_or(|line| line != "end") {
+            read.extend(reader.next_line());
+        }
+        writer.join().unwrap();
+        let written: Vec<String> = (0..count).map(|n| n.to_string()).chain(["end".into()]).collect();
+        assert_eq!(read, written);
     }
 
     #[test]
