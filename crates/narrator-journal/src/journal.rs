@@ -247,11 +247,20 @@ impl RecordLog for Journal {
 
 /// What a journal says, without touching it: for `status`, while a run may be writing. A torn tail is
 /// passed over; the rest is refused as [`Journal::open`] does.
+///
+/// A reader that is interrupted between two pages may see the second of two writes and not the first,
+/// which looks like damage. Damage is still there at the second look.
 pub fn read(fs: &dyn FileSystem, path: &Path) -> Result<Replay, JournalError> {
-    let bytes = read_file(fs, path)?;
-    let found = scan_file(path, &bytes)?;
-    refuse_unsound(path, &found)?;
-    Ok(replay_of(&found))
+    let look = || {
+        let bytes = read_file(fs, path)?;
+        let found = scan_file(path, &bytes)?;
+        refuse_unsound(path, &found)?;
+        Ok(replay_of(&found))
+    };
+    match look() {
+        Err(JournalError::Damaged { .. }) => look(),
+        first => first,
+    }
 }
 
 pub(crate) fn replay_of(found: &Scan) -> Replay {

@@ -1,5 +1,7 @@
 //! `narratord checkpoint`: a job's log, looked at and mended.
 
+use std::path::PathBuf;
+
 use narrator_journal::{Content, DumpLine, LostTake, Record, Report, StdFs, Verdict};
 use serde::Serialize;
 
@@ -23,9 +25,19 @@ struct Lost {
     why: String,
 }
 
+/// The job's journal, which has to be there to be looked at.
+fn journal(job: &JobDir) -> Result<PathBuf, Failure> {
+    let path = job.journal();
+    if path.exists() {
+        return Ok(path);
+    }
+    Err(Failure::new(Exit::Missing, format!("{} has no journal yet", job.root.display()))
+        .hint("nothing was recorded there; `narratord status` tells more"))
+}
+
 pub fn verify(args: &StatusArgs) -> Result<Exit, Failure> {
     let job = JobDir::find(args.job.job.as_deref())?;
-    let log = narrator_journal::verify(&StdFs, &job.journal())?;
+    let log = narrator_journal::verify(&StdFs, &journal(&job)?)?;
     let readable = matches!(log.verdict, Verdict::Sound | Verdict::Torn { .. });
     let lost = if readable { lost_takes(&job)? } else { Vec::new() };
     let found = Verified { log, lost_takes: lost };
@@ -67,7 +79,7 @@ fn lost_takes(job: &JobDir) -> Result<Vec<Lost>, Failure> {
 
 pub fn dump(args: &StatusArgs) -> Result<Exit, Failure> {
     let job = JobDir::find(args.job.job.as_deref())?;
-    for line in narrator_journal::dump(&StdFs, &job.journal())? {
+    for line in narrator_journal::dump(&StdFs, &journal(&job)?)? {
         if args.json {
             output::data(serde_json::to_string(&line).map_err(|error| {
                 Failure::new(Exit::BadInput, "a record cannot be written as JSON").because(error)
@@ -123,9 +135,10 @@ fn readable(line: &DumpLine) -> String {
 
 pub fn repair(args: &RepairArgs) -> Result<Exit, Failure> {
     let job = JobDir::find(args.job.job.as_deref())?;
+    let journal = journal(&job)?;
     // Nobody may write to what is being mended.
     let _lock = narrator_journal::JobLock::acquire(&job.root)?;
-    let report = narrator_journal::repair(&StdFs, &job.journal(), &job.takes(), args.dry_run)?;
+    let report = narrator_journal::repair(&StdFs, &journal, &job.takes(), args.dry_run)?;
     if args.json {
         output::json(&report);
     } else {
