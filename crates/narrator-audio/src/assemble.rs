@@ -47,6 +47,7 @@ pub fn assemble(
     let claimed = claim(assembly, output)?;
     let layout = measure_programme(assembly, &mut report)?;
     info!(
+        event = "audio_measured",
         samples = layout.samples,
         chapters = layout.chapters.len(),
         loudness_lufs = layout.takes.loudness_lufs,
@@ -179,7 +180,11 @@ fn prepare(
         if let Some(bytes) = image {
             let path = file.part.put_beside(".cover", bytes)?;
             if file.start == 0 && (picture::media_type(bytes).is_none() || !ffmpeg.reads_image(&path)) {
-                warn!(bytes = bytes.len(), "the cover is no readable JPEG or PNG and is left out");
+                warn!(
+                    event = "cover_left_out",
+                    bytes = bytes.len(),
+                    "the cover is no readable JPEG or PNG and is left out"
+                );
                 image = None;
             } else if format == Format::Opus {
                 file.tags.put_picture(bytes);
@@ -231,6 +236,7 @@ fn master(
             (delivered, excesses) = verify(shared, ffmpeg, files, report)?;
         }
         info!(
+            event = "audio_encoded",
             encodes,
             gain_db = levels.gain_db,
             ceiling_db = levels.ceiling_db,

@@ -101,7 +101,7 @@ async fn await_child(listener: &Listener, terms: Terms) -> Result<(Connection, H
             Some(heard) = candidates.join_next() => match heard.unwrap_or(Err(Rejected::Stranger)) {
                 Ok(welcomed) => return Ok(welcomed),
                 Err(Rejected::Child(error)) => return Err(error),
-                Err(Rejected::Stranger) => warn!(event = "handshake.stranger", "a peer left without a proof"),
+                Err(Rejected::Stranger) => warn!(event = "handshake_stranger", "a peer left without a proof"),
             },
         }
     }
@@ -113,16 +113,16 @@ fn consider(stream: Stream, nonce: Nonce, terms: Terms, candidates: &mut JoinSet
         Ok(Some(pid)) if pid == terms.child_pid => true,
         Ok(None) => false,
         Ok(Some(pid)) => {
-            warn!(event = "handshake.stranger", pid, child = terms.child_pid, "another process connected");
+            warn!(event = "handshake_stranger", pid, child = terms.child_pid, "another process connected");
             return;
         }
         Err(error) => {
-            warn!(event = "handshake.stranger", %error, "a peer that cannot be known connected");
+            warn!(event = "handshake_stranger", %error, "a peer that cannot be known connected");
             return;
         }
     };
     if candidates.len() >= MAX_CANDIDATES {
-        warn!(event = "handshake.crowded", limit = MAX_CANDIDATES, "too many peers at once");
+        warn!(event = "handshake_crowded", limit = MAX_CANDIDATES, "too many peers at once");
         return;
     }
     let connection = Connection::new(stream);
