@@ -40,18 +40,20 @@ pub fn splits_do_not_matter(stream: &[u8], next_piece: impl FnMut() -> usize) ->
     whole.0
 }
 
-/// A payload of any kind is a message that can be written and read again, or is refused.
-pub fn payload_is_read_or_refused(kind: u8, request: u64, payload: &[u8]) {
-    let Some(kind) = Kind::from_byte(kind) else { return };
-    if let Ok(frame) = Frame::new(kind, request, payload.to_vec()) {
-        message_is_stable(&frame);
-    }
+/// A payload of any kind is a message that can be written and read again, or is refused: which of the two,
+/// if the number is a kind's.
+pub fn payload_is_read_or_refused(kind: u8, request: u64, payload: &[u8]) -> Option<(Kind, bool)> {
+    let kind = Kind::from_byte(kind)?;
+    let frame = Frame::new(kind, request, payload.to_vec());
+    Some((kind, frame.is_ok_and(|frame| message_is_stable(&frame))))
 }
 
-fn message_is_stable(frame: &Frame) {
+/// Whether the frame is a message, of whichever direction.
+fn message_is_stable(frame: &Frame) -> bool {
     let from_worker = stable::<FromWorker>(frame);
     let to_worker = stable::<ToWorker>(frame);
     assert!(!(from_worker && to_worker), "a frame has one direction");
+    from_worker || to_worker
 }
 
 /// Whether the frame is a message of this language; if so it can be written and reads the same. Compared
