@@ -2,6 +2,10 @@
 
 mod audiobook;
 mod bad_input;
+mod catalog;
+mod checkpoint;
+mod logs;
+mod operations;
 mod resume;
 mod s01_handshake;
 mod s02_ready;
@@ -20,3 +24,4 @@ mod s14_clock;
 mod s15_exactly_once;
 mod s16_events;
 mod shape;
+mod status;

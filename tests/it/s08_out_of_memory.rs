@@ -54,3 +54,21 @@ async fn a_worker_that_leaks_is_recycled_between_segments_and_nothing_is_lost() 
     };
     assert_eq!(report.count(delayed), 0);
 }
+
+/// No limit is set: the slope alone gives it away.
+#[tokio::test]
+async fn a_worker_that_grows_and_grows_is_recycled_for_its_slope() {
+    let script = SimScript { leak_bytes: 20 << 20, step_ms: 15, ..SimScript::default() };
+    let bench = Bench::new(120).script(script).settings(|settings| {
+        assert_eq!(settings.max_resident_bytes, None);
+        settings.beat = std::time::Duration::from_millis(10);
+        settings.growth_sample = std::time::Duration::from_millis(10);
+    });
+    let report = bench.run().await;
+    report.assert_nothing_lost_or_left();
+    assert_eq!(report.outcome.stopped, Stopped::Finished);
+    assert!(report.spoken().values().all(|times| *times == 1), "nothing was spoken twice");
+    let slope = |what: &What| matches!(what, What::WorkerRecycled { why, .. } if why.contains("grows by"));
+    assert!(report.count(slope) >= 1);
+    assert_eq!((report.faults().len(), report.outcome.counters.retried), (0, 0));
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use narrator_pool::SupervisionSettings;
 use narrator_tests::bench::Bench;
-use narrator_tests::sim::{Births, Deed, Hello, SimScript, SpeakRule};
+use narrator_tests::sim::{Births, Deed, Hello, Manners, SimScript, SpeakRule};
 
 #[tokio::test]
 async fn the_story_of_a_good_run() {
@@ -35,5 +35,17 @@ async fn the_story_of_bad_dice() {
         ..SimScript::default()
     };
     let report = Bench::new(1).script(script).run().await;
+    insta::assert_snapshot!(report.transcript());
+}
+
+#[tokio::test]
+async fn the_story_of_a_stuck_worker_that_does_not_listen() {
+    let script = SimScript {
+        speak: vec![SpeakRule::on("<1>", Deed::Stuck).only(Births::Only(1))],
+        manners: vec![(Births::Only(1), Manners { deaf: true, survives_abort: true, ..Manners::default() })],
+        ..SimScript::default()
+    };
+    let bench = Bench::new(1).script(script);
+    let report = bench.settings(|settings| settings.stall_floor = Duration::from_secs(1)).run().await;
     insta::assert_snapshot!(report.transcript());
 }

@@ -6,5 +6,6 @@ pub mod bench;
 pub mod processes;
 pub mod program;
 pub mod sim;
+pub mod sim_desk;
 #[cfg(target_os = "linux")]
 pub mod soak;

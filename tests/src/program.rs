@@ -87,13 +87,7 @@ impl Desk {
 
     /// Starts `narratord` and leaves it running.
     pub fn start(&self, arguments: &[&str]) -> Running {
-        let mut command = self.narratord(arguments);
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the program under test, killed when it goes out of scope"
-        )]
-        let spawned = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        Running { child: Some(spawned.expect("narratord starts")) }
+        Running::start(self.narratord(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()))
     }
 
     /// The events of a job, as far as they are written.
@@ -148,6 +142,11 @@ pub struct Running {
 }
 
 impl Running {
+    #[expect(clippy::disallowed_methods, reason = "the program under test, killed when it goes out of scope")]
+    pub fn start(command: &mut Command) -> Self {
+        Self { child: Some(command.spawn().expect("the program starts")) }
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.as_ref().map_or(0, Child::id)
     }
