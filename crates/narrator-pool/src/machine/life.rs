@@ -213,6 +213,8 @@ impl Machine {
         let (limit, reduced, device) = (slot.limit.limit(), slot.limit.is_reduced(), slot.device);
         let id = slot.id;
         self.devices[device].learn_need(peak_device_bytes);
+        // What was free while it loaded is not what it left.
+        self.looked[device] = None;
         self.tell(What::WorkerReady { slot: id, incarnation, rows: limit, sample_rate, load_ms });
         if reduced {
             self.act(Action::SetRows { incarnation, rows: limit });

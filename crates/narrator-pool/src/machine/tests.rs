@@ -1,7 +1,8 @@
 //! The machine against its invariants: a referee that watches every action, single stories, and random
 //! inputs that nobody would send.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,8 +37,8 @@ pub(super) struct Referee {
     pub buried: BTreeSet<Incarnation>,
     paused: bool,
     wedged: BTreeSet<String>,
-    /// How often each event was told, by its name.
-    pub told: BTreeMap<String, u64>,
+    /// How often each event was told, with its name.
+    pub told: HashMap<Discriminant<What>, (String, u64)>,
 }
 
 impl Referee {
@@ -90,8 +91,12 @@ impl Referee {
             }
             _ => {}
         }
-        let name = serde_json::to_value(what).expect("json")["event"].as_str().expect("a name").to_owned();
-        *self.told.entry(name).or_default() += 1;
+        let name = || serde_json::to_value(what).expect("json")["event"].as_str().expect("a name").to_owned();
+        self.told.entry(discriminant(what)).or_insert_with(|| (name(), 0)).1 += 1;
+    }
+
+    pub fn told(&self, event: &str) -> u64 {
+        self.told.values().find(|(name, _)| name == event).map_or(0, |(_, times)| *times)
     }
 
     pub fn action(&mut self, action: &Action) {
@@ -625,6 +630,8 @@ fn a_look_at_a_device_is_good_for_one_start() {
     assert_eq!(story.spawned(), 1);
     look(&mut story, 7);
     assert_eq!(story.spawned(), 2);
+    // A look while the second one loads, and has not taken its memory yet.
+    look(&mut story, 7);
     ready(&mut story, 2);
     assert_eq!(story.spawned(), 2, "what was free before the second one took it");
     look(&mut story, 3);
