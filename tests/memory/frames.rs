@@ -17,9 +17,12 @@ const LIST_AHEAD_BYTES: usize = 1 << 20;
 
 fn golden() -> Vec<Vec<u8>> {
     let folder = checkout().join("proto/golden/v1");
-    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> = std::fs::read_dir(folder)
+        .expect("the golden frames")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
     paths.sort();
-    paths.iter().map(|path| std::fs::read(path).unwrap()).collect()
+    paths.iter().map(|path| std::fs::read(path).expect("a golden frame")).collect()
 }
 
 /// The frame's own checks over what it now holds.
