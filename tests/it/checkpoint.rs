@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use narrator_tests::program::Ran;
+use narrator_tests::program::{Ran, path_text};
 use narrator_tests::sim::{Births, Deed, SimScript, SpeakRule};
 use narrator_tests::sim_desk::{JOB, SimDesk, only_in};
 use serde_json::Value;
@@ -29,7 +29,7 @@ fn checkpoint(desk: &SimDesk, arguments: &[&str], exit: i32) -> Ran {
 /// What was said, without what differs from run to run.
 fn steady(desk: &SimDesk, ran: &Ran) -> String {
     let said = format!("exit {}\n{}{}", ran.code(), ran.stdout(), ran.stderr());
-    let said = said.replace(desk.path("").to_str().unwrap(), "[desk]/");
+    let said = said.replace(path_text(&desk.path("")), "[desk]/");
     let words = said.split(' ').map(|word| {
         let run = word.len() == 36 && word.bytes().filter(|byte| *byte == b'-').count() == 4;
         if run { "[run]" } else { word }
