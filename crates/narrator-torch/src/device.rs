@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use narrator_engine::{EngineError, EngineErrorKind};
-use torch_shim::{Session, ShimError, ShimErrorKind};
+use torch_shim::{Session, ShimErrorKind};
 
 use crate::manner::Device;
 
@@ -58,15 +58,12 @@ pub(crate) fn multiplies_bfloat16(session: Option<&Session>) -> bool {
 /// How much memory `device` has; none for the CPU, and where the device does not say.
 pub fn device_memory(device: Device) -> Option<DeviceMemory> {
     let Device::Cuda(index) = device else { return None };
-    let ask = || -> Result<DeviceMemory, ShimError> {
-        let (memory, held) = (torch_shim::memory(index)?, torch_shim::held(index)?);
-        Ok(DeviceMemory {
-            free_bytes: memory.free_bytes,
-            total_bytes: memory.total_bytes,
-            peak_bytes: held.peak_reserved_bytes,
-        })
-    };
-    ask().ok()
+    let memory = torch_shim::memory(index).ok()?;
+    Some(DeviceMemory {
+        free_bytes: memory.free_bytes,
+        total_bytes: memory.total_bytes,
+        peak_bytes: torch_shim::held(index).map_or(0, |held| held.peak_reserved_bytes),
+    })
 }
 
 /// Gives memory that no tensor uses back to the device, after it ran out: what is kept for tensors of one

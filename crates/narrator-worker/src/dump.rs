@@ -96,6 +96,9 @@ fn read_clip(path: &Path, sample_rate: u32) -> Result<Vec<f32>, SynthError> {
     })
 }
 
+/// Attention on a GPU wants its masks aligned.
+const POSITIONS_STEP: usize = 128;
+
 /// Measures forged checkpoints and prints a line for every batch size.
 #[expect(clippy::print_stdout, reason = "the table is the command's data")]
 pub fn measure(args: &BenchArgs) -> Result<(), SynthError> {
@@ -109,7 +112,7 @@ pub fn measure(args: &BenchArgs) -> Result<(), SynthError> {
             numbers: args.dtype,
             codec: args.codec_dtype,
             // A frame may be on its way when the last is read.
-            positions: (args.prompt + args.frames + 3) as u32,
+            positions: (args.prompt + args.frames + 3).next_multiple_of(POSITIONS_STEP) as u32,
             joined: on_card,
             text_on_host: on_card,
             codec_rows: args.codec_rows.unwrap_or(if on_card { 32 } else { Manner::default().codec_rows }),

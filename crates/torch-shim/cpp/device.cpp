@@ -43,6 +43,8 @@ const char* narrator_shim_error() {
 
 int narrator_shim_memory(int device, NarratorMemory* memory) {
   return narrator::guarded([&] {
+    // Until libtorch has set CUDA up, its allocator knows no device.
+    at::globalContext().lazyInitDevice(c10::DeviceType::CUDA);
     const auto [free_bytes, total_bytes] = allocator().getMemoryInfo(static_cast<c10::DeviceIndex>(device));
     *memory = {free_bytes, total_bytes};
   });
