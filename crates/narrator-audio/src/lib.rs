@@ -18,13 +18,16 @@
 //! - Nothing is clipped: peaks are lowered by a look-ahead limiter, and the delivered file is measured
 //!   after decoding.
 //!
-//! What is deliberately not here: resampling (takes keep their model's rate, 24 kHz for all of today's),
+//! Beside that way, [`clip`] reads and judges recordings that a voice is to be cloned from.
+//!
+//! What is deliberately not here: resampling of takes (they keep their model's rate, 24 kHz for all of today's),
 //! noise reduction and equalising (a synthetic voice has neither hum nor room), and a native encoder for
 //! lossy formats: ffmpeg does that as a process of its own, which can be missing, die or be replaced
 //! without taking narratord along. WAV needs no ffmpeg.
 
 mod assemble;
 mod assembly;
+pub mod clip;
 mod dips;
 mod edges;
 mod encoder;
