@@ -23,8 +23,9 @@ pub fn load_synthesizer(
 ) -> Result<Box<dyn Synthesizer>, EngineError> {
     // Before anything of libtorch hears of the device.
     device::open(options.device)?;
-    // A published checkpoint comes without a manifest, and says itself what it is.
-    if !model_dir.join(MANIFEST_FILE).exists() && qwen3::is_checkpoint(model_dir) {
+    // A published checkpoint comes without a manifest, and says itself what it is; what its configuration
+    // lacks is told with the key.
+    if !model_dir.join(MANIFEST_FILE).exists() && model_dir.join("config.json").exists() {
         return Ok(Box::new(qwen3::load(model_dir, options, progress)?));
     }
     let manifest = Manifest::read(model_dir)?;

@@ -8,7 +8,7 @@ use narrator_torch::qwen3::Numbers;
 use narrator_torch::{Device, Precision};
 
 use crate::exit::Exit;
-use crate::{dump, load, logging, serve, signals, synth, transcribe};
+use crate::{dump, load, logging, serve, signals, synth, transcribe, voice};
 
 #[derive(Parser, Debug)]
 #[command(name = "narrator-worker", version, about = "Speaks text with a model, for narratord or on its own")]
@@ -30,8 +30,13 @@ enum Command {
     BenchHearing(BenchHearingArgs),
     /// List the voices of a model
     Voices(ModelArgs),
+    /// Take a voice from a clip with a Qwen3-TTS base model, once, and keep it in a file
+    Clone(CloneArgs),
     /// Measure the speed of Qwen3-TTS on this machine, on random weights made in memory
     Bench(BenchArgs),
+    /// Write a Qwen3-TTS checkpoint of random numbers in the published layout, for tests
+    #[command(hide = true)]
+    Forge(ForgeArgs),
 }
 
 /// Which model, and how to run it.
@@ -192,6 +197,44 @@ fn precision(text: &str) -> Result<Precision, String> {
     }
 }
 
+/// Whose voice to take.
+#[derive(Args, Debug)]
+pub struct CloneArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// A mono WAV at the model's rate
+    #[arg(long, value_name = "WAV")]
+    pub clip: PathBuf,
+    /// All that the clip says; without it, the timbre alone is taken
+    #[arg(long, value_name = "TEXT")]
+    pub text: Option<String>,
+    /// The file to write
+    #[arg(long, short, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// What to forge.
+#[derive(Args, Debug)]
+pub struct ForgeArgs {
+    /// base, `custom_voice` or `voice_design`
+    #[arg(long)]
+    pub kind: String,
+    /// tiny, 0.6b or 1.7b
+    #[arg(long, default_value = "tiny")]
+    pub size: String,
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// As published checkpoints are; float32 otherwise
+    #[arg(long)]
+    pub bfloat16: bool,
+    /// Sampled speech ends by itself
+    #[arg(long)]
+    pub ends: bool,
+    /// The folder to make
+    #[arg(long, short, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
 /// What to measure.
 #[derive(Args, Debug)]
 pub struct BenchArgs {
@@ -249,9 +292,17 @@ pub fn run() -> ExitCode {
             logging::for_people();
             told(synth::voices(&args))
         }
+        Command::Clone(args) => {
+            logging::for_people();
+            told(voice::clone(&args))
+        }
         Command::Bench(args) => {
             logging::for_people();
             told(dump::measure(&args))
+        }
+        Command::Forge(args) => {
+            logging::for_people();
+            told(voice::forge(&args))
         }
     };
     exit.into()

@@ -84,12 +84,12 @@ fn voice_of<'a>(
     }
 }
 
-fn bad(message: &str) -> EngineError {
+pub(crate) fn bad(message: &str) -> EngineError {
     EngineError::new(EngineErrorKind::BadRequest, message)
 }
 
 /// A clip must be at the model's rate already: resamplers differ, and a comparison must not.
-fn read_clip(path: &Path, sample_rate: u32) -> Result<Vec<f32>, SynthError> {
+pub(crate) fn read_clip(path: &Path, sample_rate: u32) -> Result<Vec<f32>, SynthError> {
     wav::read_mono(path, sample_rate).map_err(|error| {
         bad(&format!("cannot use the clip {}: {error}; give a mono WAV at {sample_rate} Hz", path.display()))
             .into()

@@ -2,7 +2,8 @@
 //!
 //! - `serve` is what narratord spawns: an IO thread speaks frames, the main thread owns the model
 //!   ([`serve`]);
-//! - `synth`, `transcribe` and `voices` are one engine call without an orchestrator, for debugging and parity checks.
+//! - `synth`, `transcribe` and `voices` are one engine call without an orchestrator, for debugging and parity checks;
+//! - `clone` takes a voice from a clip for narratord, which never touches a tensor itself.
 //!
 //! What it deliberately does not do: retry, write durable files, decide what a fault costs, or outlive
 //! the orchestrator. It holds no state that anybody would miss.
@@ -17,6 +18,7 @@ pub mod serve;
 mod signals;
 mod synth;
 mod transcribe;
+mod voice;
 mod wav;
 
 pub use cli::run;
