@@ -13,14 +13,16 @@ pub struct Settings {
     pub workers: Workers,
     pub audio: Audio,
     pub check: Check,
+    pub hub: Hub,
 }
 
 /// Who speaks, and how.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Speech {
-    /// A model's name in the model folder, or the path of a checkpoint folder.
-    pub model: String,
+    /// A model's name in the model folder, or the path of a checkpoint folder; absent: the best that is
+    /// installed, or the one that the job began with.
+    pub model: Option<String>,
     /// A voice of that model; the model's own default when absent.
     pub voice: Option<String>,
     /// 0.5 to 2; 1 is the voice's own speed.
@@ -30,7 +32,7 @@ pub struct Speech {
 
 impl Default for Speech {
     fn default() -> Self {
-        Self { model: "starter-en".into(), voice: None, speed: 1.0, seed: 1 }
+        Self { model: None, voice: None, speed: 1.0, seed: 1 }
     }
 }
 
@@ -127,4 +129,22 @@ pub enum CheckMode {
 #[serde(deny_unknown_fields, default)]
 pub struct Check {
     pub mode: CheckMode,
+}
+
+/// Where models are pulled from.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Hub {
+    /// Address of the hub; absent: the public one.
+    pub endpoint: Option<String>,
+    /// A file that holds the hub's token. Never the token itself: settings are copied into every job.
+    pub token_file: Option<PathBuf>,
+    /// Tries in a row that may bring nothing before a download is given up.
+    pub tries: u32,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self { endpoint: None, token_file: None, tries: 8 }
+    }
 }

@@ -30,10 +30,10 @@ pub enum Command {
     /// Look into a job's checkpoint log
     #[command(subcommand)]
     Checkpoint(CheckpointCommand),
-    /// List the voices that are ready to speak
-    Voices(ListArgs),
-    /// List the models that are installed
-    Models(ListArgs),
+    /// List the voices that are ready to speak; add, design, preview or remove one
+    Voices(VoicesArgs),
+    /// List the models that are installed; pull, import or remove one
+    Models(ModelsArgs),
     /// List every job that was started, and how it stands
     Jobs(ListArgs),
     /// Take up again the jobs whose process is gone though they were not finished
@@ -174,6 +174,167 @@ pub struct RepairArgs {
 pub struct ListArgs {
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct ModelsArgs {
+    #[command(subcommand)]
+    pub command: Option<ModelsCommand>,
+    #[command(flatten)]
+    pub list: ListArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// Get a model from the hub; the same command again goes on where it stopped
+    #[command(after_help = published())]
+    Pull(PullArgs),
+    /// Put a checkpoint folder that is on this machine where models are
+    Import(ImportArgs),
+    /// Remove an installed model
+    Remove(NameArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct PullArgs {
+    /// A published name (see below), or OWNER/REPOSITORY on the hub
+    #[arg(value_name = "MODEL")]
+    pub model: String,
+    /// What to call it here [default: the published name]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// A branch, tag or commit
+    #[arg(long, value_name = "REVISION", default_value = "main")]
+    pub revision: String,
+    /// Another hub than the public one [default: `HF_ENDPOINT`, or hub.endpoint]
+    #[arg(long, value_name = "URL")]
+    pub endpoint: Option<String>,
+    /// A settings file (TOML) with a section `hub`
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The folder of a published Qwen3-TTS checkpoint
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// What to call it here [default: the folder's name]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Copy the files even where they could be linked
+    #[arg(long)]
+    pub copy: bool,
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct NameArgs {
+    #[arg(value_name = "NAME")]
+    pub name: String,
+}
+
+/// The models that can be pulled by name, as `--help` shows them.
+fn published() -> String {
+    let rows: Vec<String> = crate::hub::PUBLISHED
+        .iter()
+        .map(|model| format!("  {:<28} {:>3.1} GB  {}", model.name, model.gigabytes, model.about))
+        .collect();
+    format!("Published models:\n{}\n\nHF_TOKEN is the hub's token, where one is needed.", rows.join("\n"))
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct VoicesArgs {
+    #[command(subcommand)]
+    pub command: Option<VoicesCommand>,
+    #[command(flatten)]
+    pub list: ListArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum VoicesCommand {
+    /// Clone a voice from a clip, for the Qwen3-TTS base models
+    Add(AddArgs),
+    /// Make a voice from a description, once, so that it stays the same through a book
+    Design(DesignArgs),
+    /// Hear a voice
+    Preview(PreviewArgs),
+    /// Remove a voice of yours
+    Remove(NameArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct AddArgs {
+    /// What to call the voice
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Somebody speaking, 5 to 15 seconds, without noise: WAV, or what ffmpeg reads
+    #[arg(long, value_name = "FILE")]
+    pub clip: PathBuf,
+    /// All that the clip says and nothing else; without it the timbre alone is taken
+    #[arg(long, value_name = "TEXT")]
+    pub text: Option<String>,
+    /// The clip's language, such as en
+    #[arg(long, value_name = "TAG", default_value = "und")]
+    pub language: String,
+    /// A base model by name, or its folder [default: the largest that is installed]
+    #[arg(long, value_name = "NAME|DIR")]
+    pub model: Option<String>,
+    /// Take the place of a voice of this name
+    #[arg(long)]
+    pub replace: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DesignArgs {
+    /// What to call the voice
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// What the voice is like: "An old man from the coast, calm, warm, a little hoarse"
+    #[arg(long, value_name = "TEXT")]
+    pub instruct: String,
+    /// What it says when it is designed; some 15 seconds
+    #[arg(long, value_name = "TEXT")]
+    pub text: Option<String>,
+    /// The language of that text
+    #[arg(long, value_name = "TAG", default_value = "en")]
+    pub language: String,
+    /// Another seed gives another voice of the same description
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// A voice-design model by name, or its folder [default: the one that is installed]
+    #[arg(long, value_name = "NAME|DIR")]
+    pub model: Option<String>,
+    /// The base model that speaks with the voice [default: the largest that is installed]
+    #[arg(long, value_name = "NAME|DIR")]
+    pub base: Option<String>,
+    /// Take the place of a voice of this name
+    #[arg(long)]
+    pub replace: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct PreviewArgs {
+    /// A voice that `narratord voices` lists
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// The file to write
+    #[arg(short, long, value_name = "WAV", default_value = "preview.wav")]
+    pub output: PathBuf,
+    /// What it says
+    #[arg(long, value_name = "TEXT")]
+    pub text: Option<String>,
+    /// That text's language [default: the voice's, or English]
+    #[arg(long, value_name = "TAG")]
+    pub language: Option<String>,
+    /// A model by name, or its folder [default: the best that has the voice]
+    #[arg(long, value_name = "NAME|DIR")]
+    pub model: Option<String>,
 }
 
 #[derive(Debug, Args)]

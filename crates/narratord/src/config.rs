@@ -28,8 +28,8 @@ pub fn for_book(args: &BookArgs) -> Result<Settings, Failure> {
         None => Settings::default(),
     };
     let speech = &mut settings.speech;
-    if let Some(model) = &args.model {
-        speech.model.clone_from(model);
+    if args.model.is_some() {
+        speech.model.clone_from(&args.model);
     }
     if args.voice.is_some() {
         speech.voice.clone_from(&args.voice);

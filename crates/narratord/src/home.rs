@@ -1,4 +1,4 @@
-//! Where narratord keeps what it needs: models, ffmpeg and the worker program.
+//! Where narratord keeps what it needs: models, voices, ffmpeg and the worker program.
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,9 @@ use crate::exit::Exit;
 #[derive(Clone, Debug)]
 pub struct Home {
     root: PathBuf,
+    /// The user's own folders for data and for what can be made again.
+    data: PathBuf,
+    cache: PathBuf,
 }
 
 impl Home {
@@ -20,11 +23,21 @@ impl Home {
             .map(PathBuf::from)
             .or_else(|| std::env::current_exe().ok().and_then(|exe| deps_above(&exe)))
             .unwrap_or_else(|| data_home().join("narratord"));
-        Self { root }
+        Self { root, data: data_home().join("narratord"), cache: cache_home().join("narratord") }
     }
 
     pub fn models(&self) -> PathBuf {
         self.root.join("models")
+    }
+
+    /// The user's own voices: theirs, not a checkout's.
+    pub fn voices(&self) -> PathBuf {
+        self.data.join("voices")
+    }
+
+    /// What is remembered of the hashes of files.
+    pub fn hashes(&self) -> PathBuf {
+        self.cache.join("hashes.json")
     }
 
     /// Where set-up puts ffmpeg when the system has none.
@@ -61,6 +74,14 @@ fn data_home() -> PathBuf {
         .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share")))
         .or_else(|| std::env::var_os("LOCALAPPDATA").map(PathBuf::from))
         .unwrap_or_else(|| PathBuf::from("."))
+}
+
+fn cache_home() -> PathBuf {
+    std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))
+        .or_else(|| std::env::var_os("LOCALAPPDATA").map(PathBuf::from))
+        .unwrap_or_else(std::env::temp_dir)
 }
 
 fn executable(name: &str) -> String {

@@ -12,13 +12,16 @@ mod error;
 mod events;
 mod exit;
 mod home;
+mod hub;
 mod job;
 mod models;
 mod output;
 mod planning;
 mod progress;
 mod run;
+mod tool;
 mod trace;
+mod voices;
 
 use std::process::ExitCode;
 
@@ -58,7 +61,7 @@ fn dispatch(command: Command, traces: &trace::Route) -> Result<Exit, Failure> {
         Command::Checkpoint(CheckpointCommand::Dump(args)) => commands::checkpoint::dump(&args),
         Command::Checkpoint(CheckpointCommand::Repair(args)) => commands::checkpoint::repair(&args),
         Command::Voices(args) => commands::voices::voices(&args),
-        Command::Models(args) => commands::voices::models(&args),
+        Command::Models(args) => commands::models::models(&args),
         Command::Jobs(args) => Ok(commands::jobs::jobs(&args)),
         Command::Supervise(args) => commands::supervise::supervise(&args),
         Command::InstallService(args) => commands::service::install(&args),

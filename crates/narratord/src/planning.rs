@@ -9,7 +9,7 @@ use narrator_script::{ChapterSelection, Lexicon, Plan};
 use crate::cli::BookArgs;
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::models::Model;
+use crate::models::{Model, Speaker};
 
 /// A book, planned.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub struct Planned {
     pub source: Source,
     pub manuscript: Manuscript,
     pub speech: SpeechSettings,
+    /// Who speaks; nobody in a plan that is only looked at.
+    pub speaker: Option<Speaker>,
     pub plan: Plan,
 }
 
@@ -30,17 +32,36 @@ pub struct Source {
 }
 
 /// What the orchestrator must know of a voice to name a segment's sound.
-pub fn speech_settings(
+fn speech_settings(
     settings: &Settings,
     model: &Model,
+    speaker: &Speaker,
     language: &str,
 ) -> Result<SpeechSettings, Failure> {
-    let voice = model.voice(settings.speech.voice.as_deref())?;
+    let mut language = language.to_string();
+    if let Some(checkpoint) = &model.checkpoint {
+        let speed = settings.speech.speed;
+        if (speed - 1.0).abs() > 1e-3 {
+            return Err(Failure::new(
+                Exit::BadSettings,
+                format!("speech.speed is {speed}, and a Qwen3-TTS voice speaks at its own speed"),
+            )
+            .hint("leave the speed at 1; players change it while listening"));
+        }
+        if !checkpoint.speaks(&language) {
+            // It guesses from the text.
+            language = "und".into();
+        }
+    }
+    let model_hash = &model.manifest.sha256;
     Ok(SpeechSettings {
         engine: model.manifest.engine.clone(),
-        model_hash: model.manifest.sha256.clone(),
-        voice: voice.name.clone(),
-        language: language.to_string(),
+        model_hash: match &speaker.hash {
+            Some(voice) => format!("{model_hash}+{voice}"),
+            None => model_hash.clone(),
+        },
+        voice: speaker.info.name.clone(),
+        language,
         speed: settings.speech.speed,
         seed: settings.speech.seed,
     })
@@ -55,9 +76,10 @@ pub fn plan(args: &BookArgs, settings: &Settings, model: Option<&Model>) -> Resu
     let manuscript = narrator_book::read(&args.book)?;
     let source = source(&args.book)?;
     let language = &manuscript.metadata.language;
-    let speech = match model {
-        Some(model) => speech_settings(settings, model, language)?,
-        None => SpeechSettings {
+    let speaker = model.map(|model| model.speaker(settings.speech.voice.as_deref())).transpose()?;
+    let speech = match (model, &speaker) {
+        (Some(model), Some(speaker)) => speech_settings(settings, model, speaker, language)?,
+        _ => SpeechSettings {
             engine: String::new(),
             model_hash: String::new(),
             voice: settings.speech.voice.clone().unwrap_or_default(),
@@ -67,7 +89,7 @@ pub fn plan(args: &BookArgs, settings: &Settings, model: Option<&Model>) -> Resu
         },
     };
     let plan = narrator_script::plan(&manuscript, &settings.script, &speech, &lexicon, selection.as_ref())?;
-    Ok(Planned { source, manuscript, speech, plan })
+    Ok(Planned { source, manuscript, speech, speaker, plan })
 }
 
 fn source(path: &Path) -> Result<Source, Failure> {

@@ -1,14 +1,13 @@
 //! `narratord doctor`: what is installed, what is missing, what to do about it.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 use serde::Serialize;
 
 use crate::cli::DoctorArgs;
 use crate::exit::Exit;
 use crate::home::{self, Home};
-use crate::{models, output};
+use crate::{models, output, tool, voices};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -132,15 +131,7 @@ fn ffmpeg(home: &Home) -> Finding {
 
 /// First line that a program prints when asked for its version.
 fn said_by(program: &std::path::Path, flag: &str) -> Result<String, String> {
-    #[expect(clippy::disallowed_methods, reason = "a short question to a program, waited for right here")]
-    let child = Command::new(program)
-        .arg(flag)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| error.to_string())?;
-    let answer = child.wait_with_output().map_err(|error| error.to_string())?;
+    let answer = tool::ask(program, &[flag]).map_err(|error| error.to_string())?;
     let first = |bytes: &[u8]| String::from_utf8_lossy(bytes).lines().next().unwrap_or_default().to_string();
     if answer.status.success() { Ok(first(&answer.stdout)) } else { Err(first(&answer.stderr)) }
 }
@@ -162,6 +153,28 @@ fn speakers(home: &Home) -> Vec<Finding> {
             },
         })
         .collect();
+    for voice in voices::all(home) {
+        findings.push(match voice {
+            Ok(voice) => ok("your voice", format!("{}, {}", voice.name, voice.info().description)),
+            Err(failure) => Finding {
+                what: "your voice",
+                state: State::Warning,
+                found: failure.message,
+                advice: failure.hint,
+            },
+        });
+    }
+    let real = installed.iter().any(|found| found.model.as_ref().is_ok_and(|model| model.kind().is_some()));
+    if !real {
+        findings.push(Finding {
+            what: "real voice",
+            state: State::Ok,
+            found: "no Qwen3-TTS model is installed: the starter voice speaks".into(),
+            advice: Some(
+                "for the real thing: narratord models pull qwen3-tts-1.7b-custom-voice (4.5 GB)".into(),
+            ),
+        });
+    }
     if !installed.iter().any(|found| found.model.as_ref().is_ok_and(models::Model::speaks)) {
         findings.push(Finding {
             what: "voice",

@@ -4,6 +4,7 @@ pub mod checkpoint;
 pub mod doctor;
 pub mod jobs;
 pub mod logs;
+pub mod models;
 pub mod plan;
 pub mod service;
 pub mod status;

@@ -9,6 +9,7 @@ use crate::cli::PlanArgs;
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::home::Home;
+use crate::models::Wanted;
 use crate::planning::{self, Planned};
 use crate::{config, models, output};
 
@@ -77,7 +78,12 @@ pub fn plan(args: &PlanArgs) -> Result<Exit, Failure> {
     let settings = config::for_book(&args.book)?;
     // A plan can be looked at before any model is installed; a model that was named must be there.
     let named = args.book.model.is_some() || args.book.voice.is_some();
-    let model = match models::find(&Home::find(), &settings.speech.model) {
+    let wanted = Wanted {
+        model: settings.speech.model.as_deref(),
+        voice: settings.speech.voice.as_deref(),
+        before: None,
+    };
+    let model = match models::choose(&Home::find(), wanted) {
         Ok(model) => Some(model),
         Err(failure) if named => return Err(failure),
         Err(_) => None,

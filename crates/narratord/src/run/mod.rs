@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use narrator_audio::{Ffmpeg, Output};
+use narrator_core::settings::Speech;
 use narrator_core::{SegmentKind, Settings};
 use narrator_journal::{Digest, JobLock, RunId, RunOpened};
 use serde_json::json;
@@ -34,11 +35,11 @@ use crate::events::{self, EventLog, Level};
 use crate::exit::Exit;
 use crate::home::{self, Home};
 use crate::job::{JobDir, JobFacts, JobFile, changed_settings, write_whole};
-use crate::models::{self, Model};
+use crate::models::{self, Model, Wanted};
 use crate::planning::{self, Planned};
 use crate::progress::{Display, Tally};
 use crate::trace::Route;
-use crate::{config, output};
+use crate::{config, output, voices};
 
 use finish::Finishing;
 use keeper::Keeper;
@@ -58,8 +59,12 @@ struct Prepared {
     ffmpeg: Option<Ffmpeg>,
     worker: PathBuf,
     model: Model,
+    /// What the worker is asked to speak with: a voice of the model by name, or a file.
+    voice: String,
     planned: Planned,
     job: JobDir,
+    /// Nobody chose the starter voice: it speaks because nothing better is here.
+    makeshift: bool,
 }
 
 pub fn run(args: &RunArgs, traces: &Route) -> Result<Exit, Failure> {
@@ -103,7 +108,7 @@ pub fn run(args: &RunArgs, traces: &Route) -> Result<Exit, Failure> {
 
 /// Finds and checks everything; refuses what can be refused.
 fn prepare(args: &RunArgs) -> Result<Prepared, Failure> {
-    let settings = config::for_run(args)?;
+    let mut settings = config::for_run(args)?;
     let home = Home::find();
     let output = Output::parse(&output_path(args), None)?;
     check_place(output.path())?;
@@ -115,11 +120,44 @@ fn prepare(args: &RunArgs) -> Result<Prepared, Failure> {
         None
     };
     let worker = home::worker_program(settings.workers.program.as_deref())?;
-    let model = models::find(&home, &settings.speech.model)?;
-    let planned = planning::plan(&args.book, &settings, Some(&model))?;
     let job = args.job.as_deref().map_or_else(|| JobDir::beside(output.path()), JobDir::new);
     let job = JobDir::new(std::path::absolute(&job.root).map_err(|e| Failure::io("find", &job.root, e))?);
-    Ok(Prepared { settings, output, ffmpeg, worker, model, planned, job })
+    let before = JobFile::read(&job)?.map(|file| file.settings.speech).unwrap_or_default();
+    let wanted = Wanted {
+        model: settings.speech.model.as_deref(),
+        voice: settings.speech.voice.as_deref(),
+        before: before.model.as_deref(),
+    };
+    let model = models::choose(&home, wanted)?;
+    let makeshift = settings.speech.model.is_none() && model.manifest.name == models::STARTER;
+    keep_choice(&mut settings.speech, before, &model);
+    let planned = planning::plan(&args.book, &settings, Some(&model))?;
+    let voice = match &planned.speaker {
+        Some(speaker) => {
+            settings.speech.voice = Some(speaker.setting.clone());
+            voices::for_worker(speaker, &model, &worker)?
+        }
+        None => planned.speech.voice.clone(),
+    };
+    Ok(Prepared { settings, output, ffmpeg, worker, model, voice, planned, job, makeshift })
+}
+
+/// Puts down the model that speaks, so that the same command goes on with it whatever is installed later;
+/// with the voice that the job began with, where no other is asked for.
+fn keep_choice(speech: &mut Speech, before: Speech, model: &Model) {
+    let absolute = |name: String| {
+        let path = Path::new(&name);
+        if path.is_dir() {
+            std::path::absolute(path).map_or(name, |path| path.display().to_string())
+        } else {
+            name
+        }
+    };
+    let chosen = absolute(speech.model.take().unwrap_or_else(|| model.handle()));
+    if before.model.as_deref() == Some(chosen.as_str()) && speech.voice.is_none() {
+        speech.voice = before.voice;
+    }
+    speech.model = Some(chosen);
 }
 
 /// Without `-o`: the book's name, as M4B, where the command was given.
@@ -309,14 +347,31 @@ fn announce(
     if resumed > 0 && pending > 0 {
         display.say(format_args!("{resumed} segments are done already; {pending} to speak."));
     }
-    let primary = |tag: &str| tag.split(['-', '_']).next().unwrap_or_default().to_lowercase();
-    if let Ok(voice) = work.model.voice(Some(&planned.speech.voice))
-        && primary(&voice.language) != primary(&metadata.language)
-    {
-        let (voice, book) = (&voice.language, &metadata.language);
-        display.say(format_args!("warning: the book is in `{book}` and the voice speaks `{voice}`."));
-        log.emit(Level::Warn, "language_differs", &json!({ "book": book, "voice": voice }));
+    if work.makeshift && resumed == 0 {
+        display.say(
+            "This is the starter voice. The real one: `narratord models pull qwen3-tts-1.7b-custom-voice` (4.5 GB).",
+        );
     }
+    if let Some(warning) = language_warning(work) {
+        display.say(format_args!("warning: {warning}."));
+        let voice = planned.speaker.as_ref().map(|speaker| &speaker.info.language);
+        let fields = json!({ "book": metadata.language, "voice": voice, "detail": warning });
+        log.emit(Level::Warn, "language_differs", &fields);
+    }
+}
+
+/// What is to be said when the voice and the book are of different languages.
+fn language_warning(work: &Prepared) -> Option<String> {
+    let book = &work.planned.manuscript.metadata.language;
+    let voice = &work.planned.speaker.as_ref()?.info.language;
+    if let Some(checkpoint) = &work.model.checkpoint
+        && !models::is_open(book)
+        && !checkpoint.speaks(book)
+    {
+        return Some(format!("the book is in `{book}`, which the model was not taught: it guesses"));
+    }
+    let differs = !models::is_open(voice) && models::primary(voice) != models::primary(book);
+    differs.then(|| format!("the book is in `{book}` and the voice speaks `{voice}`"))
 }
 
 /// Refuses to start what the disk cannot hold: better now than at three in the morning.

@@ -19,6 +19,7 @@ use super::signals::{Asked, Signals};
 use crate::error::Failure;
 use crate::events::{EventLog, Level};
 use crate::exit::Exit;
+use crate::models::QWEN3_TTS;
 use crate::output;
 use crate::progress::{Display, Tally};
 
@@ -92,7 +93,10 @@ async fn drive(speaking: Speaking<'_>, tally: Tally, display: &mut Display) -> R
 fn configuration(work: &Prepared, run: RunId, pending: usize) -> Result<PoolConfig, Failure> {
     let workers = &work.settings.workers;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let slots = slots(&workers.devices, workers.count, cores, pending);
+    let batches = work.model.manifest.engine == QWEN3_TTS;
+    let slots = slots(&workers.devices, workers.count, if batches { 1 } else { cores }, pending);
+    // Workers beside each other share the cores; one alone is given all of them by its engine.
+    let shared = (batches && slots.len() > 1).then(|| (cores / slots.len()).max(1) as u16);
     let run_dir = RunDir::open(None).map_err(|error| Failure::of(Exit::Missing, &error))?;
     let probe: Option<Arc<dyn DeviceProbe>> =
         if slots.iter().any(|device| device != "cpu") { Some(Arc::new(NvidiaSmi)) } else { None };
@@ -109,7 +113,7 @@ fn configuration(work: &Prepared, run: RunId, pending: usize) -> Result<PoolConf
         devices: slots,
         model_dir: std::path::absolute(&work.model.dir).unwrap_or_else(|_| work.model.dir.clone()),
         precision: Precision::default(),
-        threads: workers.threads,
+        threads: workers.threads.or(shared),
         max_rows: None,
         allow_build_skew: false,
         settings: SupervisionSettings {
@@ -121,13 +125,14 @@ fn configuration(work: &Prepared, run: RunId, pending: usize) -> Result<PoolConf
     })
 }
 
-/// A device for each slot: as many as asked for, dealt round; without a number, one a GPU and one a core
-/// on a CPU. Never more than there are segments to speak.
-fn slots(devices: &[String], count: Option<u16>, cores: usize, pending: usize) -> Vec<String> {
+/// A device for each slot: as many as asked for, dealt round; without a number, one a GPU, and on a CPU
+/// `on_cpu`: one a core, or one in all for an engine that speaks many rows together. Never more than there
+/// are segments to speak.
+fn slots(devices: &[String], count: Option<u16>, on_cpu: usize, pending: usize) -> Vec<String> {
     let named = |device: &String| if device == "cuda" { "cuda:0".to_string() } else { device.clone() };
     let devices: Vec<String> = devices.iter().map(named).collect();
     let all_cpu = devices.iter().all(|device| device == "cpu");
-    let count = count.map_or(if all_cpu { cores } else { devices.len() }, usize::from);
+    let count = count.map_or(if all_cpu { on_cpu } else { devices.len() }, usize::from);
     devices.iter().cycle().take(count.min(pending.max(1))).cloned().collect()
 }
 
@@ -140,7 +145,7 @@ fn works(work: &Prepared, pending: &[SegmentId]) -> VecDeque<Work> {
         task: Task::Speak(SpeakTask {
             text: segment.text.clone(),
             language: speech.language.clone(),
-            voice: Some(segment.voice.clone()),
+            voice: Some(work.voice.clone()),
             speed: speech.speed,
             first_take: 0,
         }),
