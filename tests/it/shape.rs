@@ -60,6 +60,15 @@ fn narratord_never_reaches_libtorch() {
 }
 
 #[test]
+fn narratord_needs_no_tls_of_the_system() {
+    let reached = reached(&dependencies(), "narratord");
+    for system in ["openssl", "openssl-sys", "native-tls"] {
+        assert!(!reached.contains(system), "narratord reaches {system}");
+    }
+    assert!(reached.contains("rustls"));
+}
+
+#[test]
 fn dependencies_point_one_way() {
     let all = dependencies();
     let ours = |name: &str| -> BTreeSet<String> {

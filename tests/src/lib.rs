@@ -1,8 +1,10 @@
-//! The tests' own tools: a scripted worker, a bench for the pool, eyes for processes, the soak.
+//! The tests' own tools: a scripted worker, a bench for the pool, eyes for processes, the soak, a hub of models.
 //!
 //! The promises are in `it/`, one file each.
 
 pub mod bench;
+pub mod checkpoints;
+pub mod hub;
 pub mod processes;
 pub mod program;
 pub mod sim;

@@ -65,6 +65,11 @@ impl Desk {
             .env("NARRATOR_HOME", checkout().join(".deps"))
             .env("XDG_STATE_HOME", self.path("state"))
             .env("XDG_CONFIG_HOME", self.path("config"))
+            .env("XDG_DATA_HOME", self.path("data"))
+            .env("XDG_CACHE_HOME", self.path("cache"))
+            .env("HF_HOME", self.path("hub"))
+            .env_remove("HF_ENDPOINT")
+            .env_remove("HF_TOKEN")
             .env_remove("NARRATOR_WORKER")
             .stdin(Stdio::null());
         command
