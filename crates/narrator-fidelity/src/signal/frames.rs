@@ -6,8 +6,8 @@ use std::ops::Range;
 pub(super) const STEP_MS: u32 = 10;
 /// Level of what has no sound at all.
 const FLOOR_DB: f32 = -120.0;
-/// A frame this far below the voice's loud frames is silence: breath and room, not speech. The weakest
-/// fricatives of a good voice are at −35.
+/// A frame this far below the voice's loud frames is silence: breath and room, not speech. A choice; the
+/// pauses of the starter voice are digital silence.
 const SILENCE_BELOW_DB: f32 = 42.0;
 /// Silences shorter than this are closures of consonants.
 const SILENCE_MS: u32 = 120;

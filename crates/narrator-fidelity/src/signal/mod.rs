@@ -5,8 +5,9 @@
 //! samples where the words are known ([`against_words`]). Each finding says where, what was measured and
 //! what the limit was, and each is a reason to speak the segment again.
 //!
-//! They must not cry wolf: every limit is set from takes of a voice that is known to be good, with room to
-//! spare, and says so where it stands. What a recogniser finds better (a missing word) is not looked for.
+//! They must not cry wolf: a limit leaves room beside what takes of a voice that is known to be good were
+//! measured at, and says so where it stands. What a recogniser finds better (a missing word) is not looked
+//! for.
 
 mod frames;
 mod level;

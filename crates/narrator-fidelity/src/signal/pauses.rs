@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::{Finding, Signal, SignalFault};
 use crate::times::WordTime;
 
-/// Longest pause at a mark of punctuation. The starter voice's longest is 0.7 s.
+/// Longest pause at a mark of punctuation. The starter voice's longest in 150 takes is 0.8 s.
 const AT_MARK_MS: u32 = 1500;
 /// Longest silence inside a phrase.
 const INSIDE_MS: u32 = 380;

@@ -14,7 +14,7 @@ const BANDS: usize = 12;
 const EVERY: usize = 2;
 /// Mean difference of two stretches that are one, in decibels a band.
 const ALIKE_DB: f32 = 1.5;
-/// Longest stretch in which a voice saying the same words twice stays below that.
+/// A stretch this long that is alike in every band was not said twice: a choice, two to three words.
 const REPEATED_MS: u32 = 700;
 /// Bands this far below the voice are room.
 const FLOOR_DB: f32 = 45.0;

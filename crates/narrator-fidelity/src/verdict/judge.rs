@@ -23,7 +23,8 @@ const KNOWN_UNLIKE: f32 = 0.3;
 /// An edge word must have been heard as something nearer than this.
 const EDGE_UNLIKE: f32 = 0.25;
 /// Nats a token by which the recogniser may prefer what it heard to what is written, and still find the
-/// written word there.
+/// written word there. A choice: with it, 15 of 240 takes of the starter voice heard by tiny.en ask for a
+/// second opinion.
 const SCORED_MARGIN: f32 = 1.0;
 /// Below this mean log-probability the written word is not there, whatever the margin.
 const SCORED_FLOOR: f32 = -3.0;
