@@ -355,8 +355,12 @@ fn announce(
     if let Some(warning) = language_warning(work) {
         display.say(format_args!("warning: {warning}."));
         let voice = planned.speaker.as_ref().map(|speaker| &speaker.info.language);
-        let fields = json!({ "book": metadata.language, "voice": voice, "detail": warning });
-        log.emit(Level::Warn, "language_differs", &fields);
+        let book = &metadata.language;
+        log.emit(
+            Level::Warn,
+            "language_differs",
+            &json!({ "book": book, "voice": voice, "detail": warning }),
+        );
     }
 }
 
