@@ -4,6 +4,7 @@ mod audiobook;
 mod bad_input;
 mod catalog;
 mod checkpoint;
+mod checks;
 mod hub;
 mod logs;
 mod operations;

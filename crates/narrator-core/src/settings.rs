@@ -117,18 +117,59 @@ impl Default for Audio {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CheckMode {
-    #[default]
+    /// Takes are not heard again.
     Off,
+    /// A small recogniser hears every take, a larger one what is doubted.
+    Fast,
+    /// Both hear every take.
+    Strict,
+}
+
+/// What becomes of a segment for which no good take came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Quarantine {
+    /// Its best take stays in the audiobook, marked in the report.
+    #[default]
+    Keep,
+    /// A pause stands in its place.
+    Pause,
 }
 
 /// How takes are checked.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Check {
-    pub mode: CheckMode,
+    /// Absent: fast, where a recogniser is installed.
+    pub mode: Option<CheckMode>,
+    /// The recogniser that hears everything; absent: the smallest that is installed and hears the language.
+    pub model: Option<String>,
+    /// The one that is asked in doubt; absent: the next larger one.
+    pub second: Option<String>,
+    /// Where they listen; absent: the first on the CPU, the second where the book is spoken.
+    pub devices: Option<Vec<String>>,
+    /// Processes of the first on a CPU; absent: one a core.
+    pub workers: Option<u16>,
+    pub quarantine: Quarantine,
+    /// Whether the finished audiobook is heard once more and held against the book.
+    pub audit: bool,
+}
+
+impl Default for Check {
+    fn default() -> Self {
+        Self {
+            mode: None,
+            model: None,
+            second: None,
+            devices: None,
+            workers: None,
+            quarantine: Quarantine::default(),
+            audit: true,
+        }
+    }
 }
 
 /// Where models are pulled from.

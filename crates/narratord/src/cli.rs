@@ -27,6 +27,10 @@ pub enum Command {
     Status(StatusArgs),
     /// Show a job's events; -f follows a live one
     Logs(LogsArgs),
+    /// Hear a finished audiobook and hold it against the book: is every word there?
+    Verify(VerifyArgs),
+    /// Speak segments of a job again
+    Retake(RetakeArgs),
     /// Look into a job's checkpoint log
     #[command(subcommand)]
     Checkpoint(CheckpointCommand),
@@ -90,7 +94,7 @@ pub struct RunArgs {
     /// Worker processes [default: one a core on a CPU, one a GPU]
     #[arg(long, value_name = "N")]
     pub workers: Option<u16>,
-    /// How takes are checked
+    /// How takes are checked [default: fast, where a recogniser is installed]
     #[arg(long, value_name = "MODE")]
     pub check: Option<CheckArg>,
     /// Plain progress lines even on a terminal
@@ -102,6 +106,10 @@ pub struct RunArgs {
 pub enum CheckArg {
     /// Takes are not heard again
     Off,
+    /// A small recogniser hears every take, a larger one what is doubted
+    Fast,
+    /// Both hear every take
+    Strict,
 }
 
 #[derive(Debug, Args)]
@@ -147,6 +155,42 @@ pub struct LogsArgs {
     /// The events as they stand in the file, a JSON object a line
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    #[command(flatten)]
+    pub job: JobArg,
+    /// A book, with --audio: nothing but these two files is looked at
+    #[arg(long, value_name = "BOOK", requires = "audio", conflicts_with = "job")]
+    pub book: Option<PathBuf>,
+    /// The audiobook made of it, by whatever program: a file, or a folder of them
+    #[arg(long, value_name = "FILE", requires = "book")]
+    pub audio: Option<PathBuf>,
+    /// With --book: only these chapters are in the audiobook
+    #[arg(long, value_name = "LIST", requires = "book")]
+    pub chapters: Option<String>,
+    /// With --book: respellings that the narrator used (TOML)
+    #[arg(long, value_name = "FILE", requires = "book")]
+    pub lexicon: Option<PathBuf>,
+    /// With --book: a settings file; its part `check` says who listens
+    #[arg(long, value_name = "FILE", requires = "book")]
+    pub config: Option<PathBuf>,
+    /// Plain progress lines even on a terminal
+    #[arg(long)]
+    pub plain: bool,
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RetakeArgs {
+    /// The job's folder, or its audiobook
+    #[arg(value_name = "JOB")]
+    pub job: PathBuf,
+    /// Segments by their numbers: see report.html, `narratord plan` or `narratord logs`
+    #[arg(value_name = "SEGMENT", required = true)]
+    pub segments: Vec<u32>,
 }
 
 #[derive(Debug, Subcommand)]

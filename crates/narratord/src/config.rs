@@ -49,8 +49,12 @@ pub fn for_run(args: &RunArgs) -> Result<Settings, Failure> {
     if args.workers.is_some() {
         settings.workers.count = args.workers;
     }
-    if let Some(CheckArg::Off) = args.check {
-        settings.check.mode = CheckMode::Off;
+    if let Some(mode) = args.check {
+        settings.check.mode = Some(match mode {
+            CheckArg::Off => CheckMode::Off,
+            CheckArg::Fast => CheckMode::Fast,
+            CheckArg::Strict => CheckMode::Strict,
+        });
     }
     check(&settings)?;
     Ok(settings)
@@ -79,7 +83,14 @@ fn check(settings: &Settings) -> Result<(), Failure> {
     if settings.workers.devices.is_empty() {
         return wrong("workers.devices is empty; name at least one device, such as \"cpu\"".into());
     }
-    for device in &settings.workers.devices {
+    if settings.check.workers == Some(0) {
+        return wrong("check.workers is 0; at least one process must listen, or the mode be off".into());
+    }
+    let listening = settings.check.devices.iter().flatten();
+    if settings.check.devices.as_ref().is_some_and(Vec::is_empty) {
+        return wrong("check.devices is empty; name at least one device, such as \"cpu\"".into());
+    }
+    for device in settings.workers.devices.iter().chain(listening) {
         let cuda = device.strip_prefix("cuda:").is_some_and(|n| n.parse::<u8>().is_ok());
         if device != "cpu" && device != "cuda" && !cuda {
             return wrong(format!("there is no device called `{device}`: use cpu, cuda:0, cuda:1 and so on"));

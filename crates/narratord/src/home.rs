@@ -26,6 +26,12 @@ impl Home {
         Self { root, data: data_home().join("narratord"), cache: cache_home().join("narratord") }
     }
 
+    /// A home in a folder of its own.
+    #[cfg(test)]
+    pub fn at(root: &Path) -> Self {
+        Self { root: root.to_path_buf(), data: root.join("data"), cache: root.join("cache") }
+    }
+
     pub fn models(&self) -> PathBuf {
         self.root.join("models")
     }

@@ -83,6 +83,15 @@ impl JobDir {
         self.root.join("logs")
     }
 
+    /// What was said of every take.
+    pub fn verdicts(&self) -> PathBuf {
+        self.root.join("verdicts.jsonl")
+    }
+
+    pub fn page(&self) -> PathBuf {
+        self.root.join("report.html")
+    }
+
     pub fn report(&self) -> PathBuf {
         self.root.join("report.json")
     }

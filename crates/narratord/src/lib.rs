@@ -4,6 +4,7 @@
 //! never links libtorch: it starts in milliseconds, cannot be taken down by C++, and can say in plain
 //! words what is missing.
 
+mod audit;
 mod catalog;
 mod cli;
 mod commands;
@@ -57,6 +58,8 @@ fn dispatch(command: Command, traces: &trace::Route) -> Result<Exit, Failure> {
         Command::Plan(args) => commands::plan::plan(&args),
         Command::Status(args) => commands::status::status(&args),
         Command::Logs(args) => commands::logs::logs(&args),
+        Command::Verify(args) => commands::verify::verify(&args),
+        Command::Retake(args) => commands::retake::retake(&args, traces),
         Command::Checkpoint(CheckpointCommand::Verify(args)) => commands::checkpoint::verify(&args),
         Command::Checkpoint(CheckpointCommand::Dump(args)) => commands::checkpoint::dump(&args),
         Command::Checkpoint(CheckpointCommand::Repair(args)) => commands::checkpoint::repair(&args),

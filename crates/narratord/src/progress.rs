@@ -197,6 +197,18 @@ impl Display {
         }
     }
 
+    /// Hearing, whose end is not known: seconds of audio heard.
+    pub fn heard(&mut self, name: &str, seconds: f64) {
+        if let Some(bar) = &self.bar {
+            bar.set_length(0);
+            bar.set_prefix(name.to_string());
+            bar.set_message(format!("{} heard", output::duration(seconds)));
+        } else if self.last_line.is_none_or(|at| at.elapsed() >= PLAIN_EVERY) {
+            self.last_line = Some(Instant::now());
+            output::note(format_args!("{name}: {} heard", output::duration(seconds)));
+        }
+    }
+
     /// A line that stays.
     pub fn say(&self, line: impl std::fmt::Display) {
         match &self.bar {

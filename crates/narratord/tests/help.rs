@@ -23,6 +23,8 @@ fn the_help_of_every_command() {
         "plan",
         "status",
         "logs",
+        "verify",
+        "retake",
         "checkpoint",
         "voices",
         "models",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use narrator_core::{Ledger, Metadata, Script, ScriptChapter, Segment, SkipRule};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cli::PlanArgs;
 use crate::error::Failure;
@@ -37,7 +37,7 @@ struct ChapterRow<'a> {
 }
 
 /// What became of the book's tokens: the ledger in numbers.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Tokens {
     pub total: u32,
     pub spoken: u32,

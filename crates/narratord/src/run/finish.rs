@@ -1,7 +1,7 @@
-//! After the last take: the audiobook, its report, and the sentence for the morning.
+//! After the last take: the audiobook, its audit, its report, and the sentence for the morning.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use narrator_audio::{Assembly, ChapterAudio, Ffmpeg, Finished, Output, Piece, Progress, Stage};
@@ -9,11 +9,19 @@ use narrator_core::{Script, ScriptChapter, Settings};
 use narrator_journal::{Replay, Standing, take_path};
 use serde_json::json;
 
-use super::report::{self, Missing, Report};
+use narrator_pool::PoolEvent;
+
+use super::check::hearers::Hearers;
+use super::check::notes::Notes;
+use super::page::{self, Page};
+use super::report::{self, Checks, Missing, Report};
+use crate::audit::{self, Means, Outcome, Subject};
 use crate::commands::plan::Tokens;
+use crate::commands::verify;
 use crate::error::Failure;
 use crate::events::{EventLog, Level, now};
 use crate::exit::Exit;
+use crate::home::Home;
 use crate::job::{JobDir, write_whole};
 use crate::models::Model;
 use crate::output;
@@ -34,11 +42,16 @@ pub struct Finishing<'a> {
     pub output: &'a Output,
     pub ffmpeg: Option<&'a Ffmpeg>,
     pub replay: &'a Replay,
+    /// What was said of the takes.
+    pub notes: &'a Notes,
     pub log: &'a EventLog,
     pub stop: &'a AtomicBool,
+    /// Who listens; nobody when the checks are off.
+    pub hearers: Option<&'a Hearers>,
+    pub worker: &'a Path,
 }
 
-/// Segments of the script without a take, and why.
+/// Segments of the script without a good take, and why.
 pub fn missing(script: &Script, replay: &Replay) -> Vec<Missing> {
     let chapter_of = |index: u32| script.chapters.get(index as usize).map_or("", |chapter| &chapter.title);
     let reason = |standing: Standing<'_>| match standing {
@@ -52,6 +65,7 @@ pub fn missing(script: &Script, replay: &Replay) -> Vec<Missing> {
             chapter: chapter_of(segment.chapter).to_string(),
             text: segment.text.clone(),
             reason: reason(replay.standing(&segment.key))?,
+            kept: replay.audible(&segment.key).map(|take| take.take),
         })
     });
     segments.collect()
@@ -61,7 +75,8 @@ pub fn missing(script: &Script, replay: &Replay) -> Vec<Missing> {
 pub fn finish(work: &Finishing<'_>, display: &mut Display) -> Result<Exit, Failure> {
     let script = &work.planned.plan.script;
     let missing = missing(script, work.replay);
-    if missing.len() == script.segments.len() {
+    let gaps = missing.iter().filter(|missing| missing.kept.is_none()).count();
+    if gaps == script.segments.len() {
         return Err(Failure::new(
             Exit::Quarantined,
             "not one segment could be spoken, so there is no audiobook",
@@ -70,11 +85,15 @@ pub fn finish(work: &Finishing<'_>, display: &mut Display) -> Result<Exit, Failu
     }
     let exit = if missing.is_empty() { Exit::Done } else { Exit::Quarantined };
     let how = json!({ "audio": work.settings.audio, "output": work.output.path(), "voice": work.planned.speech.voice });
-    let hash = report::assembly_hash(script, &missing, &work.planned.manuscript.metadata, &how);
-    if report::is_written(work.job, &hash) {
-        display.clear();
-        output::note(format_args!("{} is finished: nothing is left to do.", work.output.path().display()));
-        return Ok(exit);
+    let hash = report::assembly_hash(script, &missing, work.replay, &work.planned.manuscript.metadata, &how);
+    if let Some(report) = report::written(work.job, &hash) {
+        if report.audit.is_some() || work.hearers.is_none() || !work.settings.check.audit {
+            display.clear();
+            let path = work.output.path().display();
+            output::note(format_args!("{path} is finished: nothing is left to do."));
+            return Ok(judged(exit, &report));
+        }
+        return close(work, report, exit, display);
     }
     let finished = assemble(work, display)?;
     let report = Report {
@@ -93,18 +112,140 @@ pub fn finish(work: &Finishing<'_>, display: &mut Display) -> Result<Exit, Failu
         bytes: finished.bytes,
         audio_s: finished.duration().as_secs_f64(),
         segments: script.segments.len() as u32,
-        spoken: (script.segments.len() - missing.len()) as u32,
+        spoken: (script.segments.len() - gaps) as u32,
         quarantined: missing,
         tokens: Tokens::of(&work.planned.plan.ledger),
         chapters: Report::chapters_of(&finished),
         loudness: finished.delivered,
+        checks: work.hearers.map(|hearers| Checks::of(hearers, script, work.replay, work.notes)),
+        audit: None,
     };
-    let text = serde_json::to_vec_pretty(&report)
-        .map_err(|error| Failure::new(Exit::Disk, "the report cannot be written").because(error))?;
-    write_whole(&work.job.report(), &text)?;
+    write_report(work, &report)?;
+    close(work, report, exit, display)
+}
+
+/// The audit, the report with it, and the last words.
+fn close(
+    work: &Finishing<'_>,
+    mut report: Report,
+    exit: Exit,
+    display: &mut Display,
+) -> Result<Exit, Failure> {
+    if let Some(hearers) = work.hearers.filter(|_| work.settings.check.audit) {
+        report.audit = audited(work, hearers, &report, display)?;
+        write_report(work, &report)?;
+    }
     display.clear();
-    say(work, &report, &finished);
-    Ok(exit)
+    page::write(&Page {
+        script: &work.planned.plan.script,
+        replay: work.replay,
+        notes: work.notes,
+        report: &report,
+        audit: report.audit.as_ref(),
+        job: work.job,
+        language: &work.planned.manuscript.metadata.language,
+    })?;
+    say(work, &report);
+    Ok(judged(exit, &report))
+}
+
+/// A book that is not all there is not done, whatever its segments said.
+fn judged(exit: Exit, report: &Report) -> Exit {
+    match &report.audit {
+        Some(audit) if !audit.is_whole() => Exit::Quarantined,
+        _ => exit,
+    }
+}
+
+fn write_report(work: &Finishing<'_>, report: &Report) -> Result<(), Failure> {
+    let text = serde_json::to_vec_pretty(report)
+        .map_err(|error| Failure::new(Exit::Disk, "the report cannot be written").because(error))?;
+    write_whole(&work.job.report(), &text)
+}
+
+/// Hears the finished audiobook. The book is there whatever comes of it: recognisers that fail cost the
+/// audit and not the night.
+fn audited(
+    work: &Finishing<'_>,
+    hearers: &Hearers,
+    report: &Report,
+    display: &mut Display,
+) -> Result<Option<Outcome>, Failure> {
+    let found;
+    let ffmpeg = match work.ffmpeg {
+        Some(ffmpeg) => ffmpeg,
+        None => match Ffmpeg::find(&[Home::find().ffmpeg()]) {
+            Ok(ffmpeg) => {
+                found = ffmpeg;
+                &found
+            }
+            Err(error) => {
+                work.log.emit(Level::Warn, "audit_failed", &json!({ "why": error.to_string() }));
+                return Ok(None);
+            }
+        },
+    };
+    let planned = work.planned;
+    let subject = Subject {
+        manuscript: &planned.manuscript,
+        script: &planned.plan.script,
+        ledger: &planned.plan.ledger,
+        files: &report.files,
+    };
+    work.log.emit(
+        Level::Info,
+        "audit_started",
+        &json!({ "files": report.files, "recognisers": hearers.names() }),
+    );
+    let started = std::time::Instant::now();
+    let told = |event: &PoolEvent| work.log.emit_named(event_level(event), event);
+    let outcome = audit::run(
+        &subject,
+        &mut Means {
+            ffmpeg,
+            hearers,
+            pool: &|hearer| verify::pool(work.worker, hearer),
+            stop: work.stop,
+            told: &told,
+            progress: &mut |stage, seconds| display.heard(stage, seconds),
+        },
+    );
+    match outcome {
+        Ok(outcome) => {
+            let ledger = planned.plan.ledger.check(&planned.manuscript).err().map(|error| error.to_string());
+            let outcome = Outcome { ledger, ..outcome };
+            let level = if outcome.is_whole() { Level::Info } else { Level::Error };
+            work.log.emit(
+                level,
+                "audit_finished",
+                &json!({
+                    "words_in_book": outcome.words_in_book,
+                    "words_heard": outcome.words_heard,
+                    "words_lost": outcome.words_lost,
+                    "differences": outcome.differences.len(),
+                    "unsure": outcome.unsure.len(),
+                    "audio_s": outcome.audio_s,
+                    "wall_s": started.elapsed().as_secs_f64(),
+                }),
+            );
+            Ok(Some(outcome))
+        }
+        Err(failure) if failure.exit == Exit::Stopped => Err(failure),
+        Err(failure) => {
+            display.say(format_args!("warning: the audiobook could not be heard again: {}", failure.message));
+            work.log.emit(Level::Warn, "audit_failed", &json!({ "why": failure.for_people() }));
+            Ok(None)
+        }
+    }
+}
+
+fn event_level(event: &PoolEvent) -> Level {
+    match event.what.level() {
+        narrator_pool::Level::Debug => Level::Debug,
+        narrator_pool::Level::Info => Level::Info,
+        // A stretch that cannot be heard is in the report; nothing is at risk.
+        narrator_pool::Level::Warn | narrator_pool::Level::Error => Level::Warn,
+    }
 }
 
 fn assemble(work: &Finishing<'_>, display: &mut Display) -> Result<Finished, Failure> {
@@ -152,12 +293,7 @@ fn assemble(work: &Finishing<'_>, display: &mut Display) -> Result<Finished, Fai
 }
 
 /// A chapter's takes; a missing one leaves a gap after the take before it.
-fn chapter_audio(
-    script: &Script,
-    chapter: &ScriptChapter,
-    replay: &Replay,
-    takes: &std::path::Path,
-) -> ChapterAudio {
+fn chapter_audio(script: &Script, chapter: &ScriptChapter, replay: &Replay, takes: &Path) -> ChapterAudio {
     let mut pieces: Vec<Piece> = Vec::new();
     for segment in &script.segments[chapter.segments.start as usize..chapter.segments.end as usize] {
         if let Some(audible) = replay.audible(&segment.key) {
@@ -171,12 +307,16 @@ fn chapter_audio(
 }
 
 /// The sentence for the morning.
-fn say(work: &Finishing<'_>, report: &Report, finished: &Finished) {
+fn say(work: &Finishing<'_>, report: &Report) {
     output::note(report.tokens.line() + ".");
     for gap in report.quarantined.iter().take(20) {
         output::note(format_args!(
-            "NOT SPOKEN: segment {} in “{}”: “{}” ({})",
-            gap.segment, gap.chapter, gap.text, gap.reason
+            "{}: segment {} in “{}”: “{}” ({})",
+            if gap.kept.is_some() { "DOUBTFUL" } else { "NOT SPOKEN" },
+            gap.segment,
+            gap.chapter,
+            gap.text,
+            gap.reason
         ));
     }
     if report.quarantined.len() > 20 {
@@ -186,10 +326,14 @@ fn say(work: &Finishing<'_>, report: &Report, finished: &Finished) {
         "{}: {} in {} chapters, {:.1} MB{}.",
         work.output.path().display(),
         output::duration(report.audio_s),
-        finished.chapters.len(),
+        report.chapters.len(),
         report.bytes as f64 / 1e6,
         report.loudness.loudness_lufs.map_or_else(String::new, |lufs| format!(", {lufs:.1} LUFS")),
     ));
+    if let Some(audit) = &report.audit {
+        audit::tell(audit);
+        output::note(format_args!("{}: {}.", work.job.page().display(), audit.sentence));
+    }
 }
 
 impl From<narrator_audio::AudioError> for Failure {

@@ -18,6 +18,7 @@ use crate::events::{EventLog, Level};
 use crate::exit::Exit;
 use crate::job::JobDir;
 use crate::progress::Tally;
+use crate::run::check::WholeTake;
 
 /// Keeps results. Shared between the pool's sink and the run loop.
 #[derive(Debug)]
@@ -60,6 +61,10 @@ impl ResultSink for Sink {
     }
 }
 
+fn closed() -> SinkError {
+    SinkError::Failed { detail: "the run is closed".into() }
+}
+
 fn unkept(error: &JournalError) -> SinkError {
     let detail = error.to_string();
     match error.kind() {
@@ -85,16 +90,21 @@ impl Keeper {
     }
 
     /// Counts what earlier runs did into `tally`; gives the segments that are still to be spoken.
-    pub fn tally_up(&self, tally: &mut Tally) -> Vec<SegmentId> {
+    /// `is_settled` says of an accepted take whether nothing is left to do about it.
+    pub fn tally_up(
+        &self,
+        tally: &mut Tally,
+        is_settled: impl Fn(&ContentKey, u32) -> bool,
+    ) -> Vec<SegmentId> {
         let kept = self.kept();
         let mut pending = Vec::new();
         for (index, KeptSegment { key, characters }) in self.segments.iter().enumerate() {
             match kept.replay.standing(key) {
-                Standing::Done(done) => {
+                Standing::Done(done) if is_settled(key, done.take) => {
                     tally.resumed(*characters, done.samples as f64 / f64::from(done.rate.max(1)));
                 }
                 Standing::Quarantined(_) => tally.quarantined(*characters),
-                Standing::Pending(_) => pending.push(SegmentId::from_index(index)),
+                Standing::Done(_) | Standing::Pending(_) => pending.push(SegmentId::from_index(index)),
             }
         }
         pending
@@ -122,12 +132,66 @@ impl Keeper {
             .collect();
         let mut kept = self.kept();
         let Kept { checkpoint: Some(checkpoint), replay } = &mut *kept else {
-            return Err(SinkError::Failed { detail: "the run is closed".into() });
+            return Err(closed());
         };
         for done in checkpoint.record(&new).map_err(|error| unkept(&error))? {
             replay.apply(&Record::SegmentDone(done));
         }
         Ok(())
+    }
+
+    /// Makes takes durable that are still to be heard, all of them or none. Gives their files.
+    pub fn keep_spoken(&self, takes: &[WholeTake]) -> Result<Vec<Vec<u8>>, SinkError> {
+        if takes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let encode = |take: &WholeTake| narrator_audio::flac::encode(&take.pcm, take.rate);
+        let encoded: Vec<Vec<u8>> = takes
+            .iter()
+            .map(encode)
+            .collect::<Result<_, _>>()
+            .map_err(|error| SinkError::Failed { detail: error.to_string() })?;
+        let new = takes.iter().zip(&encoded).map(|(take, flac)| NewTake {
+            segment: take.segment,
+            key: take.key,
+            take: take.take,
+            samples: take.pcm.len() as u64,
+            rate: take.rate,
+            flac,
+        });
+        let new: Vec<NewTake<'_>> = new.collect();
+        let mut kept = self.kept();
+        let Kept { checkpoint: Some(checkpoint), replay } = &mut *kept else { return Err(closed()) };
+        for spoken in checkpoint.record_spoken(&new).map_err(|error| unkept(&error))? {
+            replay.apply(&Record::TakeSpoken(spoken));
+        }
+        Ok(encoded)
+    }
+
+    /// Makes records durable, in one write.
+    pub fn append_all(&self, records: &[Record]) -> Result<(), SinkError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let mut kept = self.kept();
+        let Kept { checkpoint: Some(checkpoint), replay } = &mut *kept else { return Err(closed()) };
+        checkpoint.append(records).map_err(|error| unkept(&error))?;
+        for record in records {
+            replay.apply(record);
+        }
+        Ok(())
+    }
+
+    /// What the journal says of one content.
+    pub fn replay_of(&self, key: &ContentKey) -> Replay {
+        self.kept().replay.only(key)
+    }
+
+    /// Length of what is heard of this content.
+    pub fn seconds_of(&self, key: &ContentKey) -> f64 {
+        let kept = self.kept();
+        let take = kept.replay.audible(key);
+        take.map_or(0.0, |take| take.samples as f64 / f64::from(take.rate.max(1)))
     }
 
     /// Records a fault. What went wrong is worth knowing, not worth stopping for.

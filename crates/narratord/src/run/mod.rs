@@ -1,9 +1,9 @@
 //! `narratord run`: a book in, an audiobook out.
 //!
 //! ```text
-//!  settings, model, book ─▶ plan ─▶ job folder ─▶ speak ─▶ finish
-//!  everything that can be   nothing   lock,         pool,     audiobook,
-//!  refused, is refused here is lost   journal       keeper    report
+//!  settings, model, book ─▶ plan ─▶ job folder ─▶ speak, hear ─▶ finish
+//!  everything that can be   nothing   lock,         pools,         audiobook,
+//!  refused, is refused here is lost   journal       keeper, checks report
 //! ```
 //!
 //! Invariants:
@@ -12,8 +12,10 @@
 //! - a segment counts as done when its take and its record are durable, and not before;
 //! - the same command resumes: results are found by content key.
 
+pub mod check;
 mod finish;
 mod keeper;
+mod page;
 pub mod report;
 pub mod signals;
 mod speak;
@@ -24,7 +26,7 @@ use std::sync::atomic::AtomicBool;
 
 use narrator_audio::{Ffmpeg, Output};
 use narrator_core::settings::Speech;
-use narrator_core::{SegmentKind, Settings};
+use narrator_core::{ContentKey, SegmentKind, Settings};
 use narrator_journal::{Digest, JobLock, RunId, RunOpened};
 use serde_json::json;
 
@@ -41,6 +43,8 @@ use crate::progress::{Display, Tally};
 use crate::trace::Route;
 use crate::{config, output, voices};
 
+use check::hearers::{self, Hearers};
+use check::notes;
 use finish::Finishing;
 use keeper::Keeper;
 use narrator_pool::Stopped;
@@ -65,6 +69,8 @@ struct Prepared {
     job: JobDir,
     /// Nobody chose the starter voice: it speaks because nothing better is here.
     makeshift: bool,
+    /// Who listens to the takes, or why nobody does.
+    hearers: Result<Hearers, String>,
 }
 
 pub fn run(args: &RunArgs, traces: &Route) -> Result<Exit, Failure> {
@@ -139,7 +145,9 @@ fn prepare(args: &RunArgs) -> Result<Prepared, Failure> {
         }
         None => planned.speech.voice.clone(),
     };
-    Ok(Prepared { settings, output, ffmpeg, worker, model, voice, planned, job, makeshift })
+    let hearers =
+        hearers::choose(&home, &settings.check, &planned.speech.language, &settings.workers.devices)?;
+    Ok(Prepared { settings, output, ffmpeg, worker, model, voice, planned, job, makeshift, hearers })
 }
 
 /// Puts down the model that speaks, so that the same command goes on with it whatever is installed later;
@@ -224,13 +232,26 @@ fn narrate(
     }
     write_job(work, args)?;
     let mut tally = Tally::new(script.segments.len() as u32, characters(script.segments.iter()));
-    let pending = keeper.tally_up(&mut tally);
+    let hearers = work.hearers.as_ref().ok();
+    let notes = hearers.map_or_else(notes::Notes::new, |_| notes::read(&work.job));
+    let settled = |key: &ContentKey, take| {
+        hearers.is_none_or(|hearers| notes::is_judged(&notes, key, take, hearers.strict))
+    };
+    let pending = keeper.tally_up(&mut tally, settled);
     announce(work, before.as_ref(), pending.len(), &display, log, run);
     check_space(work, &pending)?;
 
     let keeper = Arc::new(keeper);
     if !pending.is_empty() {
-        let speaking = Speaking { work, run, pending, keeper: &keeper, log, signals };
+        let speaking = Speaking {
+            work,
+            run,
+            pending,
+            keeper: &keeper,
+            log,
+            signals,
+            checks: hearers.map(|hearers| (hearers, &notes)),
+        };
         let stopped = speak::speak(speaking, tally, &mut display)?;
         if let Some(failure) = after(&stopped) {
             display.clear();
@@ -240,6 +261,8 @@ fn narrate(
     }
     let stop: Arc<AtomicBool> = signals.watch_for_end();
     let replay = keeper.replay();
+    let notes = notes::read(&work.job);
+    notes::write_words(&work.job, script, &replay, &notes)?;
     let result = finish::finish(
         &Finishing {
             planned: &work.planned,
@@ -249,8 +272,11 @@ fn narrate(
             output: &work.output,
             ffmpeg: work.ffmpeg.as_ref(),
             replay: &replay,
+            notes: &notes,
             log,
             stop: &stop,
+            hearers,
+            worker: &work.worker,
         },
         &mut display,
     );
@@ -334,6 +360,8 @@ fn announce(
             "segments": segments,
             "headings": headings,
             "pending": pending,
+            "check": work.hearers.as_ref().map_or("off", Hearers::mode),
+            "recognisers": work.hearers.as_ref().map_or_else(|_| Vec::new(), Hearers::names),
         }),
     );
     let resumed = segments - pending;
@@ -351,6 +379,16 @@ fn announce(
         display.say(
             "This is the starter voice. The real one: `narratord models pull qwen3-tts-1.7b-custom-voice` (4.5 GB).",
         );
+    }
+    match &work.hearers {
+        Ok(hearers) => {
+            display.say(format_args!("Every take is heard by {}.", hearers.names().join(", in doubt by ")));
+        }
+        // Nobody chose it.
+        Err(why) if work.settings.check.mode.is_none() => {
+            display.say(format_args!("The takes are not checked: {why}."));
+        }
+        Err(_) => {}
     }
     if let Some(warning) = language_warning(work) {
         display.say(format_args!("warning: {warning}."));

@@ -3,25 +3,32 @@
 use std::path::PathBuf;
 
 use narrator_audio::{Finished, Measurement};
-use narrator_core::{Metadata, Script, SegmentId};
+use narrator_core::{Metadata, Script, Segment, SegmentId};
+use narrator_journal::Replay;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::check::hearers::Hearers;
+use super::check::notes::Notes;
+use crate::audit::Outcome;
 use crate::commands::plan::Tokens;
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::job::JobDir;
 
-/// A segment that is not in the audiobook.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+/// A segment that is not in the audiobook as it should be.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Missing {
     pub segment: SegmentId,
     pub chapter: String,
     pub text: String,
     pub reason: String,
+    /// The take of it that is in the audiobook all the same; none: a pause stands in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<u32>,
 }
 
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct ChapterTimes {
     pub title: String,
     pub start_s: f64,
@@ -29,7 +36,7 @@ pub struct ChapterTimes {
 }
 
 /// The report of a finished run.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Report {
     pub title: String,
     pub authors: Vec<String>,
@@ -50,6 +57,44 @@ pub struct Report {
     pub chapters: Vec<ChapterTimes>,
     /// Of the finished files, after decoding.
     pub loudness: Measurement,
+    /// What the checks came to; absent when nobody listened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checks: Option<Checks>,
+    /// The finished audiobook against the book.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<Outcome>,
+}
+
+/// What the checks of all runs of the job came to.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Checks {
+    pub mode: String,
+    pub recognisers: Vec<String>,
+    /// Segments whose take was heard and accepted.
+    pub heard: u32,
+    /// Segments whose take nobody could hear.
+    pub unheard: u32,
+    /// Takes that were refused.
+    pub refused: u32,
+}
+
+impl Checks {
+    pub fn of(hearers: &Hearers, script: &Script, replay: &Replay, notes: &Notes) -> Self {
+        let outcome = |segment: &Segment| {
+            let take = replay.audible(&segment.key)?;
+            Some(notes.get(&(segment.key, take.take))?.outcome.as_str())
+        };
+        let count = |wanted: &str| {
+            script.segments.iter().filter(|segment| outcome(segment) == Some(wanted)).count() as u32
+        };
+        Self {
+            mode: hearers.mode().into(),
+            recognisers: hearers.names().into_iter().map(str::to_owned).collect(),
+            heard: count("accept"),
+            unheard: count("unheard"),
+            refused: script.segments.iter().map(|segment| replay.refused(&segment.key).len() as u32).sum(),
+        }
+    }
 }
 
 impl Report {
@@ -64,19 +109,11 @@ impl Report {
     }
 }
 
-/// What an earlier report says of the audiobook: enough to see that it is still there, whole.
-#[derive(Debug, Deserialize)]
-struct Written {
-    assembly: String,
-    files: Vec<PathBuf>,
-    bytes: u64,
-}
-
 /// Whether the report of a finished job can be read; the error says what to do.
 pub fn check(job: &JobDir) -> Result<(), Failure> {
     let path = job.report();
     let read = std::fs::read_to_string(&path).map_err(|error| error.to_string());
-    let parsed = read.and_then(|text| serde_json::from_str::<Written>(&text).map_err(|e| e.to_string()));
+    let parsed = read.and_then(|text| serde_json::from_str::<Report>(&text).map_err(|e| e.to_string()));
     match parsed {
         Ok(_) => Ok(()),
         Err(why) => Err(Failure::new(
@@ -87,18 +124,24 @@ pub fn check(job: &JobDir) -> Result<(), Failure> {
     }
 }
 
-/// Whether the audiobook of this `assembly` was written before and still has its size.
-pub fn is_written(job: &JobDir, assembly: &str) -> bool {
-    let Ok(text) = std::fs::read_to_string(job.report()) else { return false };
-    let Ok(written) = serde_json::from_str::<Written>(&text) else { return false };
+/// The report of the audiobook of this `assembly`, when that was written before and still has its size.
+pub fn written(job: &JobDir, assembly: &str) -> Option<Report> {
+    let text = std::fs::read_to_string(job.report()).ok()?;
+    let report: Report = serde_json::from_str(&text).ok()?;
     let sizes: Option<Vec<u64>> =
-        written.files.iter().map(|file| Some(std::fs::metadata(file).ok()?.len())).collect();
-    written.assembly == assembly && sizes.is_some_and(|sizes| sizes.iter().sum::<u64>() == written.bytes)
+        report.files.iter().map(|file| Some(std::fs::metadata(file).ok()?.len())).collect();
+    (report.assembly == assembly && sizes?.iter().sum::<u64>() == report.bytes).then_some(report)
 }
 
 /// Names an audiobook by everything that decides its bytes: takes and pauses in order, chapter titles,
 /// metadata, settings and where it goes.
-pub fn assembly_hash(script: &Script, missing: &[Missing], metadata: &Metadata, rest: &Value) -> String {
+pub fn assembly_hash(
+    script: &Script,
+    missing: &[Missing],
+    replay: &Replay,
+    metadata: &Metadata,
+    rest: &Value,
+) -> String {
     let mut hasher = blake3::Hasher::new_derive_key("narratord assembly v1");
     let mut add = |bytes: &[u8]| {
         hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
@@ -106,6 +149,7 @@ pub fn assembly_hash(script: &Script, missing: &[Missing], metadata: &Metadata, 
     for segment in &script.segments {
         add(&segment.key.0);
         add(&segment.pause_after_ms.to_le_bytes());
+        add(&replay.audible(&segment.key).map_or(u32::MAX, |take| take.take).to_le_bytes());
     }
     for chapter in &script.chapters {
         add(chapter.title.as_bytes());

@@ -1,6 +1,7 @@
 //! The speaking stage: the pool, what it is given, and what is shown of it.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,12 +9,15 @@ use narrator_core::SegmentId;
 use narrator_ipc::RunDir;
 use narrator_journal::RunId;
 use narrator_pool::{
-    Craft, DeviceProbe, Lease, Level as PoolLevel, Numbering, NvidiaSmi, Pool, PoolConfig, PoolEvent,
-    SegmentSource, SpeakTask, Stopped, SupervisionSettings, Task, What, Work,
+    Craft, DeviceProbe, Lease, Level as PoolLevel, Numbering, NvidiaSmi, Pool, PoolConfig, PoolError,
+    PoolEvent, SegmentSource, SpeakTask, Stopped, SupervisionSettings, Task, What, Work,
 };
 use narrator_proto::Precision;
 
 use super::Prepared;
+use super::check::hearers::Hearers;
+use super::check::notes::Notes;
+use super::check::{self, Crew};
 use super::keeper::{Keeper, Sink};
 use super::signals::{Asked, Signals};
 use crate::error::Failure;
@@ -37,6 +41,8 @@ pub struct Speaking<'a> {
     pub keeper: &'a Arc<Keeper>,
     pub log: &'a EventLog,
     pub signals: &'a Signals,
+    /// Who listens to the takes, and what was said of those that are there.
+    pub checks: Option<(&'a Hearers, &'a Notes)>,
 }
 
 /// Speaks until nothing is left or nothing can go on.
@@ -53,17 +59,31 @@ pub fn speak(speaking: Speaking<'_>, tally: Tally, display: &mut Display) -> Res
 }
 
 async fn drive(speaking: Speaking<'_>, tally: Tally, display: &mut Display) -> Result<Stopped, Failure> {
-    let Speaking { work, run, pending, keeper, log, signals } = speaking;
-    let pool = Pool::new(configuration(work, run, pending.len())?);
-    let control = pool.control();
+    let Speaking { work, run, pending, keeper, log, signals, checks } = speaking;
+    let configuration = configuration(work, run, pending.len())?;
+    let tally = Arc::new(Mutex::new(tally));
+    let view = View { tally: Arc::clone(&tally), keeper, work, log, checked: checks.is_some() };
+    let told = |event: &PoolEvent| view.heard(event);
+    let controls;
+    let mut running: Pin<Box<dyn Future<Output = Result<Stopped, PoolError>> + '_>> = match checks {
+        None => {
+            let pool = Pool::new(configuration);
+            controls = vec![pool.control()];
+            let source = Source { work: works(work, &pending) };
+            let running = pool.run(source, Sink(keeper.clone()), told);
+            Box::pin(async { running.await.map(|outcome| outcome.stopped) })
+        }
+        Some((hearers, notes)) => {
+            let checker = Arc::new(check::checker(work, hearers, keeper, notes, &tally, log));
+            let crew = Crew::new(&configuration, hearers, Some(work.voice.clone()));
+            controls = crew.controls();
+            Box::pin(async move { Box::pin(crew.work(&checker, told)).await })
+        }
+    };
     let asked = tokio::spawn(signals.clone().report(move |asked| match asked {
-        Asked::Drain => control.drain("a signal"),
-        Asked::StopNow => control.stop_now("a second signal"),
+        Asked::Drain => controls.iter().for_each(|control| control.drain("a signal")),
+        Asked::StopNow => controls.iter().for_each(|control| control.stop_now("a second signal")),
     }));
-    let source = Source { work: works(work, &pending) };
-    let view = View { tally: Mutex::new(tally), keeper, work, log };
-    let running = pool.run(source, Sink(keeper.clone()), |event| view.heard(event));
-    tokio::pin!(running);
     let mut show = tokio::time::interval(SHOW_EVERY);
     let mut told = Instant::now();
     let outcome = loop {
@@ -83,7 +103,7 @@ async fn drive(speaking: Speaking<'_>, tally: Tally, display: &mut Display) -> R
     display.show(&view.tally());
     log.emit(Level::Info, "progress", &view.tally().at(display.elapsed()));
     match outcome {
-        Ok(outcome) => Ok(outcome.stopped),
+        Ok(stopped) => Ok(stopped),
         Err(error) => Err(Failure::new(Exit::Stopped, "the workers' supervision ended before its time")
             .because(error)
             .hint("run the same command again: it resumes")),
@@ -176,10 +196,12 @@ impl SegmentSource for Source {
 /// What the run loop makes of the pool's events: log lines, progress, faults in the journal.
 #[derive(Debug)]
 struct View<'a> {
-    tally: Mutex<Tally>,
+    tally: Arc<Mutex<Tally>>,
     keeper: &'a Keeper,
     work: &'a Prepared,
     log: &'a EventLog,
+    /// The checker counts what is settled.
+    checked: bool,
 }
 
 impl View<'_> {
@@ -190,8 +212,11 @@ impl View<'_> {
             PoolLevel::Warn => Level::Warn,
             PoolLevel::Error => Level::Error,
         };
-        self.log.emit_named(level, event);
+        if check::is_worth_a_line(event) {
+            self.log.emit_named(level, event);
+        }
         match &event.what {
+            What::SegmentDone { .. } | What::SegmentQuarantined { .. } if self.checked => {}
             What::SegmentDone { segment, audio_ms, .. } => {
                 let mut tally = self.tally();
                 tally.spoken(self.keeper.characters(*segment), *audio_ms as f64 / 1000.0);
@@ -204,6 +229,8 @@ impl View<'_> {
                 "The disk is full ({detail}). What is finished is held; make room within ten minutes and it goes on."
             )),
             What::DispatchResumed { .. } => output::note("There is room again: it goes on."),
+            // A recogniser's mishaps are not the text's.
+            What::SegmentRetried { .. } if event.crew.is_some() => {}
             What::SegmentRetried { segment, attempt, incarnation, fault, .. } => {
                 self.tally().retried();
                 self.keeper.fault(*segment, *fault, *incarnation, *attempt);
