@@ -191,7 +191,8 @@ fn a_folder_that_is_no_model_says_what_is_wrong() {
     let nowhere = load(Path::new("/nowhere"), LoadOptions::default());
     assert!(nowhere.starts_with("cannot read /nowhere/manifest.json"), "{nowhere}");
     let cuda = load(&model_dir(), LoadOptions { device: Device::Cuda(0), ..LoadOptions::default() });
-    assert!(cuda.contains("set the device to cpu"), "{cuda}");
+    // Where there is a card, that this voice has no use for it; elsewhere, that there is none.
+    assert!(cuda.contains("set the device to cpu") || cuda.contains("use the device cpu"), "{cuda}");
 
     let dir = tempfile::tempdir().expect("a temporary folder");
     let manifest = |engine: &str, files: &str| {

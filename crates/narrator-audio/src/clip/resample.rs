@@ -19,7 +19,11 @@ pub(super) fn to_rate(samples: &[f32], from: u32, to: u32) -> Result<Vec<f32>, C
         .map_err(|error| wrong(error.to_string()))?;
     let output =
         resampler.process_all(&input, samples.len(), None).map_err(|error| wrong(error.to_string()))?;
-    Ok(output.take_data())
+    let mut resampled = output.take_data();
+    // It counts a sample that has begun as a whole one.
+    let whole = samples.len() as u64 * u64::from(to) / u64::from(from);
+    resampled.truncate(whole as usize);
+    Ok(resampled)
 }
 
 #[cfg(test)]

@@ -335,8 +335,11 @@ impl Checker {
         }
         match step {
             Step::Doubt => {
-                let fields = json!({ "segment": segment, "take": take, "reason": summary });
-                self.log.emit(Level::Debug, "take_doubted", &fields);
+                self.log.emit(
+                    Level::Debug,
+                    "take_doubted",
+                    &json!({ "segment": segment, "take": take, "reason": summary }),
+                );
                 let asked = self.course().doubt(segment, take);
                 // The second recogniser went while this was judged. A record that cannot be written now
                 // leaves the take unjudged, for the next run.
@@ -346,19 +349,28 @@ impl Checker {
                 }
             }
             Step::Accept => {
-                let fields = json!({ "segment": segment, "take": take, "summary": summary });
-                self.log.emit(Level::Debug, "take_accepted", &fields);
+                self.log.emit(
+                    Level::Debug,
+                    "take_accepted",
+                    &json!({ "segment": segment, "take": take, "summary": summary }),
+                );
                 self.settled(segment, true);
             }
             Step::Again { pieces, rung } => {
-                let fields = json!({ "segment": segment, "take": take, "reason": summary, "next": rung });
-                self.log.emit(Level::Warn, "take_refused", &fields);
+                self.log.emit(
+                    Level::Warn,
+                    "take_refused",
+                    &json!({ "segment": segment, "take": take, "reason": summary, "next": rung }),
+                );
                 lock(&self.tally).retried();
                 self.course().refuse(segment, pieces);
             }
             Step::GiveUp { kept } => {
-                let fields = json!({ "segment": segment, "why": summary, "kept": kept });
-                self.log.emit(Level::Error, "segment_unfaithful", &fields);
+                self.log.emit(
+                    Level::Error,
+                    "segment_unfaithful",
+                    &json!({ "segment": segment, "why": summary, "kept": kept }),
+                );
                 self.settled(segment, false);
             }
         }
