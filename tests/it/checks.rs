@@ -258,21 +258,14 @@ fn a_person_can_have_a_segment_spoken_again() {
     assert!(path_text(&stage.desk.path("book.wav")).ends_with("book.wav"));
 }
 
-/// With the voice and the recognisers that set-up brings: the sample is spoken, heard and audited, and an
-/// audiobook out of which ten seconds were cut is told from it.
+/// With the voice and the recogniser that set-up brings: an audiobook out of which ten seconds were cut is
+/// told from the book.
 #[test]
-fn the_sample_is_heard_whole_and_a_cut_is_found() {
+fn ten_seconds_that_were_cut_out_are_missed_in_their_place() {
     let desk = Desk::new();
     let book = narrator_tests::program::sample();
     let book = path_text(&book);
-    desk.run(&["run", book, "-o", "book.m4b", "--check", "fast"]).expect(0);
-    let report: Value = serde_json::from_slice(&desk.read("book.narration/report.json")).expect("a report");
-    let audit = &report["audit"];
-    assert_eq!(audit["words_lost"], 0, "{audit:#}");
-    assert_eq!(report["checks"]["heard"], report["segments"], "{:#}", report["checks"]);
-    let words = |ran: &Ran| ran.stdout().lines().last().unwrap_or_default().to_owned();
-    let whole = desk.run(&["verify", "book.narration"]).expect(0);
-    assert!(words(&whole).ends_with(" 0 words lost"), "{}", words(&whole));
+    desk.run(&["run", book, "-o", "book.m4b", "--check", "off"]).expect(0);
     let cut = "aselect='not(between(t,60,70))',asetpts=N/SR/TB";
     let (from, to) = (desk.path("book.m4b"), desk.path("cut.wav"));
     let made = std::process::Command::new(ffmpeg())

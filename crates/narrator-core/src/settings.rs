@@ -143,7 +143,7 @@ pub enum Quarantine {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Check {
-    /// Absent: fast, where a recogniser is installed.
+    /// Absent: off.
     pub mode: Option<CheckMode>,
     /// The recogniser that hears everything; absent: the smallest that is installed and hears the language.
     pub model: Option<String>,

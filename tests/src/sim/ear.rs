@@ -58,9 +58,11 @@ pub fn hum_for(text: &str, seed: u64, sample_rate: u32) -> Vec<f32> {
             let swell = (within * std::f32::consts::PI).sin().powf(0.6) * 0.85 + 0.1;
             let ends = (at / 0.05).min((voiced - at) / 0.12).clamp(0.0, 1.0);
             let turn = |times: f32| (at * pitch * times * std::f32::consts::TAU).sin();
-            // The third partial wanders, so that no stretch is the other's copy.
-            let colour = 3.0 + (syllable * 0.37 + (seed % 7) as f32).sin();
-            0.22 * swell * ends * (turn(1.0) + 0.6 * turn(2.0) + 0.4 * turn(colour))
+            // Two partials are others with every syllable, so that no stretch is the other's copy.
+            let dice = (seed ^ (syllable as u64 + 1)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let colour = |bits: u64| 3.0 + (bits & 0xffff) as f32 / 65_536.0 * 50.0;
+            let colours = turn(colour(dice >> 48)) + turn(colour(dice >> 32));
+            0.2 * swell * ends * (turn(1.0) + 0.6 * turn(2.0) + 0.6 * colours)
         })
         .collect()
 }

@@ -42,6 +42,9 @@ pub fn retake(args: &RetakeArgs, traces: &Route) -> Result<Exit, Failure> {
     ));
     std::env::set_current_dir(&entry.directory)
         .map_err(|error| Failure::io("go to", &entry.directory, error))?;
+    // The command's paths are meant from where it was given.
+    std::env::set_current_dir(&entry.directory)
+        .map_err(|error| Failure::io("go to", &entry.directory, error))?;
     run::run(&again, traces)
 }
 

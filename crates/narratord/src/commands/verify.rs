@@ -75,7 +75,7 @@ pub fn verify(args: &VerifyArgs) -> Result<Exit, Failure> {
 /// Recognisers for an audit, whatever the job's checks were.
 pub fn listeners(home: &Home, settings: &Settings, language: &str) -> Result<Hearers, Failure> {
     let mut check = settings.check.clone();
-    check.mode = None;
+    check.mode = Some(narrator_core::settings::CheckMode::Fast);
     hearers::choose(home, &check, language, &settings.workers.devices)?
         .map_err(|why| Failure::new(Exit::Missing, "nobody can listen to the audiobook").hint(why))
 }

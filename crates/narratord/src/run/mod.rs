@@ -192,7 +192,10 @@ fn check_place(output: &Path) -> Result<(), Failure> {
 /// Puts the job into the catalog, keeping what `supervise` counted.
 fn enter(catalog: &Catalog, work: &Prepared) -> Result<Entry, Failure> {
     let supervised = std::env::var_os(crate::commands::supervise::MARK).is_some();
-    let known = catalog.get(&work.job.root).filter(|_| supervised);
+    let known = catalog.get(&work.job.root);
+    // A retake is the same job once more: it is started again by the command that it was started with.
+    let retaken = std::env::args().nth(1).is_some_and(|command| command == "retake");
+    let known = known.filter(|_| supervised || retaken);
     let directory = std::env::current_dir()
         .map_err(|error| Failure::new(Exit::Missing, "the current folder is gone").because(error))?;
     let fresh = Entry {
