@@ -56,14 +56,11 @@ impl Desk {
         self.dir.path().join(name)
     }
 
-    /// `narratord` with `arguments`, not yet started. A run is not checked unless it says how: what most tests
-    /// are about is the same without, and sooner done.
+    /// `narratord` with `arguments`, not yet started.
     pub fn narratord(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program("narratord"));
-        let unchecked = arguments.first() == Some(&"run") && !arguments.contains(&"--check");
         command
             .args(arguments)
-            .args(if unchecked { &["--check", "off"][..] } else { &[] })
             .current_dir(self.dir.path())
             .env("NARRATOR_HOME", checkout().join(".deps"))
             .env("XDG_STATE_HOME", self.path("state"))
