@@ -2,7 +2,7 @@
 //!
 //! Two layers ask the same question at two distances. [`verdict`] judges one take of one segment, from a
 //! recogniser's transcript and from the samples themselves; [`ladder`] says what to try next when a take is
-//! refused. [`audit`] holds the whole finished audio against the whole book and trusts neither the script
+//! refused. [`mod@audit`] holds the whole finished audio against the whole book and trusts neither the script
 //! nor any verdict.
 //!
 //! Everything here is pure: no IO, no clock, no model. What a recogniser heard comes in as

@@ -3,7 +3,7 @@
 //! | part | is | built |
 //! |---|---|---|
 //! | A, [`memory`] | allocator statistics, free and total memory, emptying the cache | always, into this crate |
-//! | B, [`cuda`] | a stream of our own, recorded CUDA graphs, marks in time | `libnarrator_cuda.so`, where the CUDA headers are |
+//! | B, `cuda` | a stream of our own, recorded CUDA graphs, marks in time | `libnarrator_cuda.so`, where the CUDA headers are |
 //!
 //! A program links libtorch's CPU library alone. Who wants a GPU calls [`open_cuda`] before anything else of
 //! libtorch is asked about CUDA, as libtorch looks for its CUDA library once and remembers that there was

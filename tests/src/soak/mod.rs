@@ -2,10 +2,10 @@
 //!
 //! The programs are the real ones. `narratord run` narrates a book with eight workers, the scripted sim
 //! worker with [`Dice`](crate::sim::Dice) or the real one with the starter voice. From outside come blows:
-//! signals to workers and to the orchestrator, a full disk, system calls that fail ([`judge`]), writes cut
+//! signals to workers and to the orchestrator, a full disk, system calls that fail (`judge`), writes cut
 //! short, clocks that stand elsewhere, a torn journal. When an orchestrator ends before its book, it is
 //! started again with the same command, as a person or `narratord supervise` would. When the book is
-//! finished it is audited ([`audit`]) against the same book from a run that nobody disturbed.
+//! finished it is audited (`audit`) against the same book from a run that nobody disturbed.
 //!
 //! ```text
 //!  reference ─▶ book ─▶ audit ─▶ book ─▶ audit ─▶ …  until the time or the faults are used up

@@ -4,7 +4,7 @@
 //! finished file. Neither the script nor any verdict is believed: a segment that never entered the script
 //! passes every check of segments and is found here.
 //!
-//! Anchors cut both sides into small gaps; the gaps are aligned with all costs of [`crate::align`]; what is
+//! Anchors cut both sides into small gaps; the gaps are aligned with all costs of [`mod@crate::align`]; what is
 //! not right is sorted into lost, added, changed, moved and repeated, each with its place in the book and
 //! its time in the audio. A recogniser is wrong about one word in twenty, so what it could have misheard is
 //! marked as not sure and can be [settled](Audit::settle) by another listener over a short window.
