@@ -84,8 +84,33 @@ fn a_given_libtorch_is_linked_and_nothing_is_downloaded() {
     let checkout = bare_checkout();
     let output = setup(checkout.path(), &["--libtorch-only"], &[]);
     assert!(output.status.success(), "{}", last_line(&output));
-    assert_eq!(last_line(&output), "");
-    assert!(checkout.path().join(".deps/libtorch/lib/libtorch_cpu.so").exists());
+    let deps = checkout.path().join(".deps");
+    assert!(deps.join("libtorch/lib/libtorch_cpu.so").exists());
+    assert!(!deps.join("python").exists() && !deps.join("models").exists());
+    assert_nothing_half_done(checkout.path());
+}
+
+/// A linker that finds every library, as on a machine with CUDA.
+#[test]
+fn headers_that_nobody_asked_for_do_not_fail_a_set_up() {
+    use std::os::unix::fs::PermissionsExt;
+    let checkout = bare_checkout();
+    let tools = tempfile::tempdir().expect("a temporary folder");
+    let ldd = tools.path().join("ldd");
+    std::fs::write(&ldd, "#!/bin/sh\necho 'libc.so.6 => /lib/libc.so.6'\n").expect("written");
+    std::fs::set_permissions(&ldd, std::fs::Permissions::from_mode(0o755)).expect("executable");
+    let path = std::env::join_paths(
+        std::iter::once(tools.path().to_owned())
+            .chain(std::env::split_paths(&std::env::var_os("PATH").expect("PATH"))),
+    )
+    .expect("a path");
+    let path = [("PATH", Path::new(&path))];
+    let output = setup(checkout.path(), &["--libtorch-only"], &path);
+    assert!(output.status.success(), "{}", last_line(&output));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("went on without CUDA's headers"));
+    let asked = setup(checkout.path(), &["--libtorch-only", "--cuda"], &path);
+    assert_eq!(asked.status.code(), Some(69));
+    assert!(last_line(&asked).starts_with("setup: cannot download cuda-headers: "), "{}", last_line(&asked));
 }
 
 #[test]
