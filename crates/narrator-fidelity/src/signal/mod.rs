@@ -145,3 +145,6 @@ pub fn examine(pcm: &[f32], rate: u32, text: &str, pace: Option<Pace>) -> Signal
         sounding: frames.sounding(),
     }
 }
+
+#[cfg(test)]
+mod tests;
