@@ -178,6 +178,37 @@ fn a_job_that_the_machine_stopped_is_taken_up() {
     assert_eq!(desk.only_job()["state"], "finished");
 }
 
+/// A signal between two stages is not lost: the run ends in order, whenever it comes.
+#[test]
+fn a_request_to_stop_before_the_workers_start_ends_the_run_in_order() {
+    let desk = SimDesk::new(3, SimScript::default());
+    let running = desk.start(&desk.run_arguments());
+    let log = desk.job().join("logs/narratord.jsonl");
+    assert!(eventually(Duration::from_secs(20), || log.exists()), "the run opened no log");
+    signal(running.pid(), libc::SIGTERM);
+    running.wait().expect(75);
+    let events = desk.events();
+    let last = events.last().expect("it said something");
+    assert_eq!((&last["event"], &last["exit"]), (&"run_finished".into(), &75.into()));
+    assert_eq!(desk.only_job()["state"], "stopped");
+    desk.narrate().expect(0);
+}
+
+#[test]
+fn a_job_whose_folder_is_gone_is_listed_until_it_is_forgotten() {
+    let desk = SimDesk::new(1, SimScript::default());
+    desk.narrate().expect(0);
+    assert_eq!(desk.only_job()["state"], "finished");
+    assert_eq!(desk.run(&["jobs", "--forget"]).expect(0).stderr(), "");
+    std::fs::remove_dir_all(desk.job()).expect("removed");
+    let listed = desk.run(&["jobs"]).expect(0).stdout();
+    assert!(listed.starts_with("removed ") && listed.contains("`narratord jobs --forget`"), "{listed}");
+    let said = desk.run(&["jobs", "--forget"]).expect(0);
+    assert!(said.stderr().contains("forgot book ("), "{}", said.stderr());
+    assert_eq!(said.stdout(), "");
+    assert_eq!(desk.run(&["jobs", "--json"]).expect(0).stdout().trim(), "[]");
+}
+
 #[test]
 fn a_job_that_runs_is_left_alone() {
     let desk = SimDesk::new(6, held_up_at(&[3]));

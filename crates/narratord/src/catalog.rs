@@ -185,6 +185,17 @@ impl Catalog {
         write_whole(&self.path(&entry.folder), text.as_bytes())
     }
 
+    /// Drops the entry of the job in `folder`; it is no error when there is none.
+    pub fn forget(&self, folder: &Path) -> Result<(), Failure> {
+        let path = self.path(folder);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Failure::io("remove", &path, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// All entries, the oldest first; unreadable ones are passed over.
     pub fn all(&self) -> Vec<Entry> {
         let mut entries: Vec<Entry> = self.read().filter_map(Result::ok).collect();

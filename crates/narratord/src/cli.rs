@@ -39,7 +39,7 @@ pub enum Command {
     /// List the models that are installed; pull, import or remove one
     Models(ModelsArgs),
     /// List every job that was started, and how it stands
-    Jobs(ListArgs),
+    Jobs(JobsArgs),
     /// Take up again the jobs whose process is gone though they were not finished
     Supervise(SuperviseArgs),
     /// Install a systemd user unit that runs `narratord supervise` at boot
@@ -218,6 +218,15 @@ pub struct RepairArgs {
 pub struct ListArgs {
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct JobsArgs {
+    /// Forget the jobs whose folder is gone (state `removed`), then list the others
+    #[arg(long)]
+    pub forget: bool,
+    #[command(flatten)]
+    pub list: ListArgs,
 }
 
 #[derive(Debug, Args)]

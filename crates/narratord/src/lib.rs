@@ -65,7 +65,7 @@ fn dispatch(command: Command, traces: &trace::Route) -> Result<Exit, Failure> {
         Command::Checkpoint(CheckpointCommand::Repair(args)) => commands::checkpoint::repair(&args),
         Command::Voices(args) => commands::voices::voices(&args),
         Command::Models(args) => commands::models::models(&args),
-        Command::Jobs(args) => Ok(commands::jobs::jobs(&args)),
+        Command::Jobs(args) => commands::jobs::jobs(&args),
         Command::Supervise(args) => commands::supervise::supervise(&args),
         Command::InstallService(args) => commands::service::install(&args),
         Command::Doctor(args) => Ok(commands::doctor::doctor(&args)),

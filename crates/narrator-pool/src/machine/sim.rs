@@ -46,6 +46,8 @@ struct Worker {
     leaving: bool,
     steps: u64,
     rows: VecDeque<(Ticket, SegmentId)>,
+    /// Its next row's end is on the agenda.
+    working: bool,
 }
 
 /// Things that will happen by themselves.
@@ -73,6 +75,8 @@ struct World {
     /// Device memory of the dead that has not come back, until when.
     ghosts: Vec<(String, Duration)>,
     narrow: bool,
+    /// Every worker leaks, not one in twenty.
+    leaky: bool,
     next_segment: u32,
     book: u32,
     /// The pool listens: its workers answer with what they heard.
@@ -103,6 +107,7 @@ impl World {
             ordered: BTreeMap::new(),
             ghosts: Vec::new(),
             narrow: seed % 2 == 1,
+            leaky: false,
             next_segment: 1,
             book,
             listens: seed % 5 == 2,
@@ -216,7 +221,7 @@ impl World {
         }
         let worker = Worker {
             device: self.ordered.remove(&incarnation).expect("it was ordered"),
-            leaks: self.chance(0.05),
+            leaks: self.leaky || self.chance(0.05),
             deaf: self.chance(0.1),
             survives_abort: self.chance(0.1),
             survives_kill: self.chance(0.001),
@@ -290,9 +295,20 @@ impl World {
         }
     }
 
+    /// A worker that has rows finishes one after the other.
+    fn go_on(&mut self, incarnation: Incarnation, ms: u64) {
+        if let Some(worker) = self.workers.get_mut(&incarnation)
+            && !worker.working
+        {
+            worker.working = true;
+            self.soon(ms, Due::Work(incarnation));
+        }
+    }
+
     /// One row is finished, or something else becomes of it.
     fn work(&mut self, incarnation: Incarnation) {
         let Some(worker) = self.workers.get_mut(&incarnation) else { return };
+        worker.working = false;
         let Some((ticket, segment)) = worker.rows.pop_front() else {
             if worker.leaving && !worker.deaf {
                 self.soon(10, Due::Dead(incarnation));
@@ -305,11 +321,12 @@ impl World {
         }
         worker.steps += 1;
         self.give(Input::Accepted { incarnation, ticket });
-        if is_poison(segment) || self.chance(0.01) {
+        if (is_poison(segment) && self.chaos > 0.0) || self.chance(0.01) {
             return self.happen(Due::Dead(incarnation));
         }
         if crowded {
             let detail = "no room for this many rows".to_owned();
+            self.go_on(incarnation, 300);
             return self.give(Input::Failed { incarnation, ticket, fault: Fault::OutOfMemory, detail });
         }
         let odd = self.dice.random_range(0.0..1.0) / self.chaos.max(1e-9);
@@ -349,7 +366,7 @@ impl World {
                 }
             }
         }
-        self.soon(300, Due::Work(incarnation));
+        self.go_on(incarnation, 300);
     }
 
     fn finish_row(&mut self, incarnation: Incarnation, ticket: Ticket, peak: f32) {
@@ -384,7 +401,7 @@ impl World {
                     if let Some(worker) = self.workers.get_mut(&incarnation) {
                         assert!(worker.ready);
                         worker.rows.push_back((ticket, segment));
-                        self.soon(600, Due::Work(incarnation));
+                        self.go_on(incarnation, 600);
                     }
                 }
                 Action::CancelAll { incarnation } => {
@@ -453,7 +470,7 @@ fn tireless() -> SupervisionSettings {
         intensity: 1_000_000,
         max_resident_bytes: Some(8 << 30),
         backoff_cap: Duration::from_secs(5),
-        // Workers die young here: memory is looked at more often.
+        // Workers do not live for ten minutes here: memory is looked at more often.
         growth_sample: Duration::from_millis(500),
         growth_floor_bytes: 64 << 20,
         ..SupervisionSettings::default()
@@ -476,9 +493,9 @@ fn a_million_events_lose_no_segment() {
     assert!(counters.restarts > 1_000 && counters.dropped > 1_000, "{counters:?}");
     // It was a million events of every kind, and not of the same ten.
     for (event, least) in [
-        ("worker_recycled", 20),
-        ("dispatch_paused", 5),
-        ("dispatch_resumed", 5),
+        ("worker_recycled", 100),
+        ("dispatch_paused", 10),
+        ("dispatch_resumed", 10),
         ("clock_gap", 10),
         ("slot_waiting", 10),
         ("rows_shrunk", 100),
@@ -499,6 +516,19 @@ fn without_faults_nothing_is_retried_or_restarted() {
     assert_eq!((counters.done, counters.restarts, counters.dropped), (990, 0, 0));
     // Only the memory that was announced and is not there.
     assert!(counters.retried < 60, "{counters:?}");
+}
+
+/// Nobody reaches a limit here, and nobody dies young: memory grows until the slope shows it.
+#[test]
+fn workers_that_leak_are_recycled_by_the_slope_and_cost_no_segment() {
+    let settings = SupervisionSettings { max_resident_bytes: None, ..tireless() };
+    let mut world = World::new(4, 50_000, 0.0, settings);
+    world.leaky = true;
+    let world = world.play(None);
+    assert_eq!(world.referee.over, Some(Stopped::Finished));
+    assert!(world.referee.told("worker_recycled") >= 10, "{:?}", world.referee.told);
+    let counters = world.machine.counters();
+    assert_eq!((counters.done, counters.quarantined, counters.dropped), (50_000, 0, 0));
 }
 
 #[test]

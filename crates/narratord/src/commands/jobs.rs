@@ -3,10 +3,14 @@
 use serde::Serialize;
 
 use crate::catalog::{Catalog, Ending, Entry, MAX_TRIES};
-use crate::cli::ListArgs;
+use crate::cli::JobsArgs;
+use crate::error::Failure;
 use crate::exit::Exit;
 use crate::job::JobDir;
 use crate::output;
+
+/// A job whose folder is not there: deleted, or on a disk that is not plugged in.
+const REMOVED: &str = "removed";
 
 #[derive(Debug, Serialize)]
 struct Row {
@@ -15,13 +19,21 @@ struct Row {
     state: &'static str,
 }
 
-pub fn jobs(args: &ListArgs) -> Exit {
+pub fn jobs(args: &JobsArgs) -> Result<Exit, Failure> {
     let row = |entry: Entry| Row { state: state(&entry), entry };
     let catalog = Catalog::of_user();
-    let rows: Vec<Row> = catalog.all().into_iter().map(row).collect();
-    if args.json {
+    let mut rows: Vec<Row> = catalog.all().into_iter().map(row).collect();
+    if args.forget {
+        let (gone, left): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|row| row.state == REMOVED);
+        for Row { entry, .. } in gone {
+            catalog.forget(&entry.folder)?;
+            output::note(format_args!("forgot {} ({})", entry.title, entry.folder.display()));
+        }
+        rows = left;
+    }
+    if args.list.json {
         output::json(&rows);
-        return Exit::Done;
+        return Ok(Exit::Done);
     }
     if rows.is_empty() {
         output::note("No job yet: `narratord run BOOK` starts one.");
@@ -35,7 +47,7 @@ pub fn jobs(args: &ListArgs) -> Exit {
     for path in catalog.unreadable() {
         output::note(format_args!("warning: {} is no catalog entry: delete it", path.display()));
     }
-    Exit::Done
+    Ok(Exit::Done)
 }
 
 /// What else a person should know of a job.
@@ -49,6 +61,9 @@ fn more(entry: &Entry, state: &str) -> Option<String> {
              restarts made)",
             entry.tries
         )),
+        (_, REMOVED) => {
+            Some("its folder is not there; `narratord jobs --forget` drops it from this list".into())
+        }
         _ => None,
     }
 }
@@ -57,7 +72,7 @@ fn more(entry: &Entry, state: &str) -> Option<String> {
 pub fn state(entry: &Entry) -> &'static str {
     let job = JobDir::new(&entry.folder);
     if !entry.folder.is_dir() {
-        return "removed";
+        return REMOVED;
     }
     if job.holder().is_some() {
         return "running";

@@ -7,6 +7,7 @@
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
+use narrator_core::ContentKey;
 use narrator_journal::{Holder, Replay, Standing, StdFs};
 use serde::Serialize;
 use serde_json::Value;
@@ -95,7 +96,13 @@ fn look(job: &JobDir) -> Status {
         Err(failure) => (None, Some(failure)),
     };
     let begun = file.is_some() || problem.is_some() || job.script().exists();
-    let replay = match journal_of(job, begun) {
+    // The two large files are read at the same time.
+    let (journal, keys) = std::thread::scope(|scope| {
+        let keys = scope.spawn(|| job.script_keys());
+        (journal_of(job, begun), keys.join())
+    });
+    let keys = keys.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    let replay = match journal {
         Ok(replay) => Some(replay),
         Err(failure) => {
             problem = Some(failure);
@@ -123,7 +130,7 @@ fn look(job: &JobDir) -> Status {
     };
     if let Some(replay) = &replay
         && begun
-        && let Err(failure) = count(&mut status, job, replay)
+        && let Err(failure) = count(&mut status, job, keys, replay)
     {
         problem.get_or_insert(failure);
     }
@@ -174,9 +181,14 @@ fn journal_of(job: &JobDir, begun: bool) -> Result<Replay, Failure> {
     }
 }
 
-fn count(status: &mut Status, job: &JobDir, replay: &Replay) -> Result<(), Failure> {
+fn count(
+    status: &mut Status,
+    job: &JobDir,
+    keys: Result<Vec<ContentKey>, Failure>,
+    replay: &Replay,
+) -> Result<(), Failure> {
     status.last_exit = replay.closed().map(|closed| closed.exit_code);
-    let keys = job.script_keys().map_err(|failure| failure.hint(WRITTEN_ANEW))?;
+    let keys = keys.map_err(|failure| failure.hint(WRITTEN_ANEW))?;
     for (index, key) in keys.iter().enumerate() {
         match replay.standing(key) {
             Standing::Done(done) => {

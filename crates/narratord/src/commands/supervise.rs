@@ -195,10 +195,8 @@ struct Request {
 impl Requests {
     fn listen() -> Self {
         let (sender, receiver) = mpsc::channel();
-        let signals = Signals::default();
-        // Without the thread a signal ends this process at once, as it would have without all this.
-        signals.clone().report_from_thread(move |_| {
-            let _ = sender.send(Request { by_person: signals.by_person() });
+        Signals::catch_and(move |by_person| {
+            let _ = sender.send(Request { by_person });
         });
         Self { receiver, asked: false }
     }

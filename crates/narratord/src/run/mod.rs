@@ -22,7 +22,6 @@ mod speak;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use narrator_audio::{Ffmpeg, Output};
 use narrator_core::settings::Speech;
@@ -48,6 +47,7 @@ use check::notes;
 use finish::Finishing;
 use keeper::Keeper;
 use narrator_pool::Stopped;
+use signals::Signals;
 use speak::Speaking;
 
 /// Free space that a run wants beyond what its takes and audiobook need.
@@ -79,9 +79,9 @@ pub fn run(args: &RunArgs, traces: &Route) -> Result<Exit, Failure> {
     let _lock = JobLock::acquire(&work.job.root)?;
     let catalog = Catalog::of_user();
     let entry = enter(&catalog, &work)?;
+    let signals = Signals::catch();
     let (log, writer) = events::open(&work.job.logs());
     traces.to(Some(log.clone()));
-    let signals = signals::Signals::default();
     let result = narrate(args, &work, &log, &signals);
     let (exit, failure) = match &result {
         Ok(exit) => (*exit, None),
@@ -218,12 +218,7 @@ fn enter(catalog: &Catalog, work: &Prepared) -> Result<Entry, Failure> {
     Ok(entry)
 }
 
-fn narrate(
-    args: &RunArgs,
-    work: &Prepared,
-    log: &EventLog,
-    signals: &signals::Signals,
-) -> Result<Exit, Failure> {
+fn narrate(args: &RunArgs, work: &Prepared, log: &EventLog, signals: &Signals) -> Result<Exit, Failure> {
     let mut display = Display::new(args.plain);
     let script = &work.planned.plan.script;
     let before = JobFile::read(&work.job)?;
@@ -262,7 +257,6 @@ fn narrate(
             return Err(failure);
         }
     }
-    let stop: Arc<AtomicBool> = signals.watch_for_end();
     let replay = keeper.replay();
     let notes = notes::read(&work.job);
     notes::write_words(&work.job, script, &replay, &notes)?;
@@ -277,7 +271,7 @@ fn narrate(
             replay: &replay,
             notes: &notes,
             log,
-            stop: &stop,
+            stop: signals.asked(),
             hearers,
             worker: &work.worker,
         },
