@@ -1,5 +1,7 @@
 //! Speech to text.
 
+use std::ops::ControlFlow;
+
 use narrator_core::Hearing;
 
 use crate::EngineError;
@@ -43,11 +45,12 @@ pub trait Transcriber {
     fn info(&self) -> &ListenerInfo;
 
     /// Hears all requests and answers in their order; each fails alone. `progress` is called often, with a
-    /// count that grows, so that slow is told from stuck. An error of the whole is about the engine: out of
+    /// count that grows, so that slow is told from stuck; when it breaks, the call ends soon with an error of
+    /// the kind `Cancelled`, and nothing was heard. Any other error of the whole is about the engine: out of
     /// memory (a smaller batch may do), or a device that is gone.
     fn hear(
         &mut self,
         batch: &[HearingRequest],
-        progress: &mut dyn FnMut(u64),
+        progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
     ) -> Result<Vec<Result<Hearing, EngineError>>, EngineError>;
 }

@@ -46,6 +46,10 @@ pub(crate) fn bad_request(message: impl Into<String>) -> EngineError {
     EngineError::new(EngineErrorKind::BadRequest, message)
 }
 
+pub(crate) fn cancelled(message: impl Into<String>) -> EngineError {
+    EngineError::new(EngineErrorKind::Cancelled, message)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

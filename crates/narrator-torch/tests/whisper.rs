@@ -1,9 +1,10 @@
 //! Whisper as the worker uses it, on takes that the starter voice speaks, with the models that `scripts/setup`
 //! brought.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use narrator_core::{Hearing, ScoredWord};
+use narrator_core::{Delivery, Hearing, ScoredWord};
 use narrator_engine::{
     EngineError, EngineErrorKind, HearingRequest, RowId, SpeechRequest, SpeechSink, SpeechStats, Transcriber,
 };
@@ -53,6 +54,7 @@ fn speak(texts: &[&str]) -> Vec<Vec<f32>> {
                 speed: 1.0,
                 seed: 1,
                 max_seconds: 120.0,
+                delivery: Delivery::default(),
             };
             let mut spoken = Spoken::default();
             voice.admit(request).expect("admitted");
@@ -79,6 +81,7 @@ fn hear(listener: &mut dyn Transcriber, requests: &[HearingRequest]) -> Vec<Hear
     let heard = listener.hear(requests, &mut |count| {
         assert!(count > last, "progress grows");
         last = count;
+        ControlFlow::Continue(())
     });
     assert!(last > 0, "progress is told");
     heard.expect("heard").into_iter().map(|one| one.expect("a hearing")).collect()
@@ -189,8 +192,9 @@ fn requests_that_cannot_be_served_fail_alone() {
     let french = HearingRequest { language: Some("fr".into()), ..good.clone() };
     let broken = HearingRequest { pcm: vec![f32::NAN; 100], ..good.clone() };
     let rateless = HearingRequest { sample_rate: 0, ..good.clone() };
-    let heard =
-        listener("whisper-tiny.en").hear(&[french, good, broken, rateless], &mut |_| {}).expect("heard");
+    let heard = listener("whisper-tiny.en")
+        .hear(&[french, good, broken, rateless], &mut |_| ControlFlow::Continue(()))
+        .expect("heard");
     let kinds: Vec<Option<EngineErrorKind>> =
         heard.iter().map(|one| one.as_ref().err().map(EngineError::kind)).collect();
     let bad = Some(EngineErrorKind::BadRequest);
@@ -241,4 +245,23 @@ fn a_voice_is_no_recogniser() {
         .expect("another engine");
     assert_eq!(error.kind(), EngineErrorKind::BadModel);
     assert!(error.to_string().contains("which does not listen"), "{error}");
+}
+
+#[test]
+fn a_call_that_nobody_wants_any_more_ends_and_the_next_one_is_heard() {
+    let take = speak(&[TEXT]).remove(0);
+    let (mut listener, requests) = (listener("whisper-tiny.en"), [request(&take, Some(TEXT), true)]);
+    let mut told = 0;
+    let stopped = listener.hear(&requests, &mut |count| {
+        told = count;
+        if count < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    assert_eq!(stopped.expect_err("no answer").kind(), EngineErrorKind::Cancelled);
+    let mut all = 0;
+    let heard = listener.hear(&requests, &mut |count| {
+        all = count;
+        ControlFlow::Continue(())
+    });
+    assert_eq!(heard.expect("heard").len(), 1);
+    assert!(told < all, "it ended {told} steps in, of {all}");
 }

@@ -1,5 +1,6 @@
 //! One recogniser without an orchestrator: what it hears in files, and how fast.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
@@ -29,7 +30,7 @@ pub fn transcribe(args: &TranscribeArgs) -> Result<(), SynthError> {
             });
         }
         for ((file, request), heard) in
-            files.iter().zip(&requests).zip(listener.hear(&requests, &mut |_| {})?)
+            files.iter().zip(&requests).zip(listener.hear(&requests, &mut |_| ControlFlow::Continue(()))?)
         {
             let heard = heard?;
             if args.json {
@@ -131,7 +132,7 @@ fn hear_all(
 ) -> Result<f64, EngineError> {
     let begun = Instant::now();
     for requests in requests.chunks(batch) {
-        for heard in listener.hear(requests, &mut |_| {})? {
+        for heard in listener.hear(requests, &mut |_| ControlFlow::Continue(()))? {
             heard?;
         }
     }

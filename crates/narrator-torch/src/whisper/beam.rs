@@ -8,6 +8,7 @@ use tch::Kind;
 
 use super::decode::{Place, Row, Written};
 use super::decoder::{Audio, Cache};
+use super::listen::{Told, still_wanted};
 use super::model::Model;
 use crate::error::Doing;
 use crate::qwen3::ops::{Torch, to_floats, to_ints};
@@ -70,7 +71,7 @@ impl Model {
         row: &mut Row,
         cache: Cache,
         audio: &Audio,
-        told: &mut dyn FnMut(),
+        told: &mut Told<'_>,
     ) -> Result<(), EngineError> {
         let beams = cache.lengths.len();
         let (mut cache, mut going, mut ended) = (cache, vec![Hypothesis::default()], Vec::new());
@@ -88,15 +89,14 @@ impl Model {
             let rows: Vec<usize> =
                 (0..beams).map(|at| parents.get(at).copied().unwrap_or(parents[0])).collect();
             cache = cache.select(&rows).doing("following the best hypotheses")?;
-            told();
+            still_wanted(told)?;
         }
         let candidates = if ended.is_empty() { going } else { ended };
         let best = candidates.into_iter().max_by(|a, b| a.by_token().total_cmp(&b.by_token()));
         let Hypothesis { tokens, log_probs, .. } = best.unwrap_or_default();
         row.written = Written { tokens, log_probs, ended: true, attention: Vec::new() };
         self.attend_again(row, cache, audio).doing("finding the words' times")?;
-        told();
-        Ok(())
+        still_wanted(told)
     }
 
     fn ways(

@@ -13,6 +13,7 @@ use rand_chacha::ChaCha8Rng;
 use tch::{Kind, Tensor};
 
 use super::decoder::{Audio, Cache};
+use super::listen::{Told, still_wanted};
 use super::model::Model;
 use super::rules::time_rules;
 use crate::error::Doing;
@@ -149,7 +150,7 @@ impl Model {
         rows: &mut [Row],
         cache: Cache,
         audio: Audio,
-        told: &mut dyn FnMut(),
+        told: &mut Told<'_>,
     ) -> Result<(), EngineError> {
         let (mut cache, mut audio) = (cache, audio);
         let mut going: Vec<usize> = (0..rows.len()).collect();
@@ -165,7 +166,7 @@ impl Model {
                 going = left.iter().map(|&at| going[at]).collect();
             }
             self.advance(rows, &going, &mut cache, &audio).doing("writing down what is heard")?;
-            told();
+            still_wanted(told)?;
         }
     }
 

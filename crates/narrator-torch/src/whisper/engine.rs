@@ -4,6 +4,7 @@
 //! decoded together. Each request fails alone; an error of libtorch is the
 //! whole call's.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use narrator_core::{HeardWord, Hearing, ScoredWord};
@@ -12,7 +13,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::decode::Row;
-use super::listen::{Piece, Writing};
+use super::listen::{Piece, Told, Writing, still_wanted};
 use super::mel::SAMPLE_RATE;
 use super::model::Model;
 use super::pieces::{self, FRAME};
@@ -81,18 +82,20 @@ impl Transcriber for Whisper {
     fn hear(
         &mut self,
         batch: &[HearingRequest],
-        progress: &mut dyn FnMut(u64),
+        progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
     ) -> Result<Vec<Result<Hearing, EngineError>>, EngineError> {
         let _guard = tch::no_grad_guard();
         let mut count = 0;
+        let mut unwanted = false;
         let mut told = || {
             count += 1;
-            progress(count);
+            unwanted |= progress(count).is_break();
+            if unwanted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let mut pieces = Vec::new();
         let asked: Vec<Result<Asked, EngineError>> =
             batch.iter().map(|request| self.prepare(request, &mut pieces)).collect();
-        told();
+        still_wanted(&mut told)?;
         self.find_languages(&asked, &mut pieces, &mut told)?;
         let mut writings = Vec::with_capacity(pieces.len());
         for asked in asked.iter().flatten() {
@@ -169,7 +172,7 @@ impl Whisper {
         &self,
         asked: &[Result<Asked, EngineError>],
         pieces: &mut [Piece],
-        told: &mut dyn FnMut(),
+        told: &mut Told<'_>,
     ) -> Result<(), EngineError> {
         if !self.model.vocabulary.is_multilingual() {
             return Ok(());

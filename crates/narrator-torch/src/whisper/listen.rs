@@ -1,6 +1,8 @@
 //! From pieces of audio to what is written of them: pieces of like length are encoded and decoded together, and
 //! what fails its tests is decoded again at a higher temperature.
 
+use std::ops::ControlFlow;
+
 use narrator_core::ScoredWord;
 use narrator_engine::EngineError;
 use rand_chacha::ChaCha8Rng;
@@ -13,11 +15,22 @@ use super::pieces::{FRAME, Window};
 use super::rules::{Judgement, TEMPERATURES, compression_ratio, judge};
 use super::score::Task;
 use super::words::Expected;
-use crate::error::Doing;
+use crate::error::{Doing, cancelled};
 use crate::qwen3::ops::{Torch, to_floats};
 
 /// Pieces that are decoded together. More share the reading of weights; fewer are more alike in length.
 const ROWS: usize = 16;
+
+/// Told of every pass; breaks when nobody wants to know any more.
+pub(crate) type Told<'a> = dyn FnMut() -> ControlFlow<()> + 'a;
+
+/// Tells of a pass, and ends the call when it is not wanted any more.
+pub(crate) fn still_wanted(told: &mut Told<'_>) -> Result<(), EngineError> {
+    match told() {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(cancelled("nobody wants to know any more what was heard")),
+    }
+}
 
 /// A stretch of audio that fits a window.
 #[derive(Debug)]
@@ -76,33 +89,41 @@ impl Piece {
 impl Model {
     /// States `[pieces, frames, width]` of pieces that share a shape of window. A CPU computes one after the
     /// other, which keeps them in its cache; a GPU all at once.
-    fn encode(&self, pieces: &[&Piece], told: &mut dyn FnMut()) -> Torch {
+    fn encode(&self, pieces: &[&Piece], told: &mut Told<'_>) -> Result<Tensor, EngineError> {
         let capacity = self.config.shape.max_source_positions as usize;
         let longest = pieces.iter().map(|piece| piece.frames()).max().unwrap_or(1);
         let window = Window::of(if self.whole_windows { capacity } else { longest }, capacity);
         let at_once = if self.device == Device::Cpu { 1 } else { pieces.len().max(1) };
         let mut states = Vec::new();
         for pieces in pieces.chunks(at_once) {
-            let mut mels = Vec::with_capacity(pieces.len());
-            for piece in pieces {
-                let mut samples = vec![0.0; window.frames() * FRAME];
-                samples[..piece.samples.len()].copy_from_slice(&piece.samples);
-                mels.push(self.mel.frames(&samples)?);
-            }
-            states.push(self.encoder.run(&Tensor::f_stack(&mels, 0)?, window, told)?);
+            let mut encode = || -> Torch {
+                let mut mels = Vec::with_capacity(pieces.len());
+                for piece in pieces {
+                    let mut samples = vec![0.0; window.frames() * FRAME];
+                    samples[..piece.samples.len()].copy_from_slice(&piece.samples);
+                    mels.push(self.mel.frames(&samples)?);
+                }
+                // A piece is soon done: what a layer is told is asked again behind it.
+                let mut layer_told = || {
+                    let _ = told();
+                };
+                self.encoder.run(&Tensor::f_stack(&mels, 0)?, window, &mut layer_told)
+            };
+            states.push(encode().doing("encoding audio")?);
+            still_wanted(told)?;
         }
-        Tensor::f_cat(&states, 0)
+        Tensor::f_cat(&states, 0).doing("encoding audio")
     }
 
     /// What the rows of a group hear.
-    fn audio_of(&self, pieces: &[&Piece], told: &mut dyn FnMut()) -> Torch<Audio> {
-        self.decoder.audio(&self.encode(pieces, told)?)
+    fn audio_of(&self, pieces: &[&Piece], told: &mut Told<'_>) -> Result<Audio, EngineError> {
+        self.decoder.audio(&self.encode(pieces, told)?).doing("projecting what was heard")
     }
 
     /// The language that is likeliest spoken in a piece.
-    pub(crate) fn language_of(&self, piece: &Piece, told: &mut dyn FnMut()) -> Result<i64, EngineError> {
-        let mut find = || -> Torch<i64> {
-            let audio = self.audio_of(&[piece], told)?;
+    pub(crate) fn language_of(&self, piece: &Piece, told: &mut Told<'_>) -> Result<i64, EngineError> {
+        let audio = self.audio_of(&[piece], told)?;
+        let find = || -> Torch<i64> {
             let pass =
                 self.decoder.read(&[self.vocabulary.start], &self.decoder.cache(1, 1)?, &audio, false)?;
             let logits = to_floats(&self.decoder.logits(&pass.states)?)?;
@@ -121,7 +142,7 @@ impl Model {
         &self,
         pieces: &[Piece],
         writings: &mut [Writing],
-        told: &mut dyn FnMut(),
+        told: &mut Told<'_>,
     ) -> Result<(), EngineError> {
         let mut order: Vec<usize> = (0..writings.len()).collect();
         order.sort_by_key(|&at| pieces[writings[at].piece].frames());
@@ -136,10 +157,10 @@ impl Model {
         pieces: &[Piece],
         writings: &mut [Writing],
         group: &[usize],
-        told: &mut dyn FnMut(),
+        told: &mut Told<'_>,
     ) -> Result<(), EngineError> {
         let heard: Vec<&Piece> = group.iter().map(|&at| &pieces[writings[at].piece]).collect();
-        let states = self.encode(&heard, told).doing("encoding audio")?;
+        let states = self.encode(&heard, told)?;
         self.attempt(&states, pieces, writings, group, told)?;
         let mut doubted: Vec<usize> = group.to_vec();
         for temperature in TEMPERATURES {
@@ -183,7 +204,7 @@ impl Model {
         pieces: &[Piece],
         writings: &mut [Writing],
         group: &[usize],
-        told: &mut dyn FnMut(),
+        told: &mut Told<'_>,
     ) -> Result<(), EngineError> {
         let audio = self.decoder.audio(states).doing("projecting what was heard")?;
         let mut tasks: Vec<Task> = group
@@ -202,7 +223,7 @@ impl Model {
             })
             .collect();
         let cache = self.read_expected(&mut tasks, &audio)?;
-        told();
+        still_wanted(told)?;
         let frames: Vec<usize> = tasks.iter().map(|task| task.frames).collect();
         let mut rows = Vec::with_capacity(tasks.len());
         for (task, &at) in tasks.into_iter().zip(group) {

@@ -2,6 +2,7 @@
 //!
 //! The goldens are two clips, thinned out to stay small. For other clips and models: `scripts/whisper-goldens`.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use safetensors::SafeTensors;
@@ -71,7 +72,9 @@ fn write(model: &Model, row: Row, expected: Option<&Expected>, frames: usize, au
     let cache = model.read_expected(&mut tasks, audio).expect("a first pass");
     let [task] = tasks;
     let mut rows = [task.row];
-    model.write(&mut rows, cache, audio.select(&[0]).expect("a row"), &mut || ()).expect("written");
+    model
+        .write(&mut rows, cache, audio.select(&[0]).expect("a row"), &mut || ControlFlow::Continue(()))
+        .expect("written");
     let [row] = rows;
     row.written.tokens
 }

@@ -13,10 +13,13 @@
 //! - a batch that memory does not hold is halved: the older half is heard again, the younger one fails, as
 //!   the rows of a voice do.
 //!
-//! What it deliberately does not do: interrupt a call to the engine. Its progress is passed on as steps,
-//! and an orchestrator that cannot wait ends the process.
+//! - commands that come while the engine works are obeyed behind the call, except that a call whose requests
+//!   are all cancelled, or whose orchestrator is gone, ends with the engine's next sign of progress.
+//!
+//! What it deliberately does not do: take a single request out of a call. It is answered with the others.
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use narrator_engine::{EngineError, HearingRequest, Transcriber};
@@ -74,6 +77,8 @@ pub(super) struct Listener<'a> {
     batch: usize,
     max_batch: usize,
     draining: bool,
+    /// Commands that came while the engine worked.
+    inbox: VecDeque<ToWorker>,
     outbox: &'a Outbox,
     pulse: &'a Pulse,
 }
@@ -122,6 +127,7 @@ pub(super) fn begin<'a>(
         batch: max_batch,
         max_batch,
         draining: false,
+        inbox: VecDeque::new(),
         outbox,
         pulse,
     })
@@ -145,6 +151,7 @@ fn warm_up(engine: &mut dyn Transcriber, progress: &mut Progress<'_>) -> Result<
     let heard = engine.hear(&[silence], &mut |_| {
         told += 1;
         progress.tell(LoadStage::WarmUp, told, 0);
+        ControlFlow::Continue(())
     });
     progress.tell(LoadStage::WarmUp, told + 1, 0);
     let answers = heard.map_err(|error| load_failed(&error))?;
@@ -172,7 +179,7 @@ impl Listener<'_> {
         for each in &batch {
             self.outbox.send(&FromWorker::Accepted { request: each.request })?;
         }
-        self.hear(batch)?;
+        self.hear(batch, commands)?;
         self.pulse.set_load(0, self.waiting.len() + self.coming.len());
         self.look_at_memory();
         Ok(())
@@ -184,7 +191,9 @@ impl Listener<'_> {
             if idle && self.coming.is_empty() && self.draining {
                 return Err(Ending::Drained);
             }
-            let command = if idle {
+            let command = if let Some(command) = self.inbox.pop_front() {
+                command
+            } else if idle {
                 commands.blocking_recv().ok_or(Ending::Orphaned)?
             } else {
                 match commands.try_recv() {
@@ -226,7 +235,7 @@ impl Listener<'_> {
             ToWorker::Welcome(_) | ToWorker::Refuse(_) | ToWorker::Load(_) => {
                 Err(Ending::fatal(FatalKind::ProtocolError, "the handshake and loading are over"))
             }
-            ToWorker::Speak { .. } => {
+            ToWorker::Speak { .. } | ToWorker::SpeakAs { .. } => {
                 Err(Ending::fatal(FatalKind::ProtocolError, "asked to speak, and this model listens"))
             }
         }
@@ -271,12 +280,15 @@ impl Listener<'_> {
     }
 
     /// Hears a batch, in smaller pieces when memory does not hold it.
-    fn hear(&mut self, mut batch: Vec<Coming>) -> Result<(), Ending> {
+    fn hear(&mut self, mut batch: Vec<Coming>, commands: &mut Receiver<ToWorker>) -> Result<(), Ending> {
         while !batch.is_empty() {
             let begun = Instant::now();
             let requests: Vec<HearingRequest> = batch.iter_mut().map(to_engine).collect();
-            let pulse = self.pulse;
-            let heard = self.engine.hear(&requests, &mut |_| pulse.step());
+            let (pulse, inbox) = (self.pulse, &mut self.inbox);
+            let heard = self.engine.hear(&requests, &mut |_| {
+                pulse.step();
+                look_in(commands, inbox)
+            });
             pulse.step();
             let compute_ms = begun.elapsed().as_millis() as u64 / batch.len() as u64;
             match heard {
@@ -318,8 +330,8 @@ impl Listener<'_> {
         Ok(())
     }
 
-    /// Out of memory: the younger half makes room. Everything else that an engine says of itself as a
-    /// whole means that it is gone.
+    /// Out of memory: the younger half makes room. Cancelled: all of it. Everything else that an engine says
+    /// of itself as a whole means that it is gone.
     fn engine_failed(&mut self, batch: &mut Vec<Coming>, error: &EngineError) -> Result<(), Ending> {
         match blame(error) {
             Blame::Row(FailureKind::OutOfMemory) => {
@@ -328,6 +340,10 @@ impl Listener<'_> {
                 tracing::warn!(event = "worker.out_of_memory", batch = self.batch);
                 let why = error.to_string();
                 leaving.iter().try_for_each(|each| self.fail(each.request, FailureKind::OutOfMemory, &why))
+            }
+            Blame::Row(FailureKind::Cancelled) => {
+                let mut all = std::mem::take(batch).into_iter();
+                all.try_for_each(|each| self.fail(each.request, FailureKind::Cancelled, "cancelled"))
             }
             Blame::Row(_) => Err(Ending::fatal(FatalKind::DeviceFault, &error.to_string())),
             Blame::Process(kind) => Err(Ending::fatal(kind, &error.to_string())),
@@ -344,6 +360,22 @@ impl Listener<'_> {
         {
             self.memory_read = Instant::now();
             self.pulse.set_device_memory(probe());
+        }
+    }
+}
+
+/// Takes in what came while the engine works. It is to stop when nobody wants what it hears any more.
+fn look_in(commands: &mut Receiver<ToWorker>, inbox: &mut VecDeque<ToWorker>) -> ControlFlow<()> {
+    loop {
+        match commands.try_recv() {
+            Ok(ToWorker::CancelAll) => {
+                inbox.push_back(ToWorker::CancelAll);
+                return ControlFlow::Break(());
+            }
+            Ok(command) => inbox.push_back(command),
+            Err(TryRecvError::Empty) => return ControlFlow::Continue(()),
+            // The loop finds the pipe closed, too.
+            Err(TryRecvError::Disconnected) => return ControlFlow::Break(()),
         }
     }
 }

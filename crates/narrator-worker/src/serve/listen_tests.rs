@@ -1,5 +1,6 @@
 //! The listening loop against a recogniser that hears by numbers.
 
+use std::ops::ControlFlow;
 use std::thread::{self, JoinHandle};
 
 use narrator_core::{HeardWord, Hearing};
@@ -39,10 +40,10 @@ impl Transcriber for Ear {
     fn hear(
         &mut self,
         batch: &[HearingRequest],
-        progress: &mut dyn FnMut(u64),
+        progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
     ) -> Result<Vec<Result<Hearing, EngineError>>, EngineError> {
         assert!(batch.len() <= self.info.max_batch as usize, "a batch is never larger than it may be");
-        progress(1);
+        let _ = progress(1);
         if batch.len() > self.budget {
             return Err(EngineError::new(EngineErrorKind::OutOfMemory, "tried to allocate 2 GiB"));
         }
@@ -50,6 +51,12 @@ impl Transcriber for Ear {
             let text = request.expected.clone().unwrap_or_default();
             text.split(' ').next().unwrap_or_default().to_owned()
         };
+        if batch.iter().any(|request| first(request) == "endless") {
+            while progress(2).is_continue() {
+                thread::yield_now();
+            }
+            return Err(EngineError::new(EngineErrorKind::Cancelled, "not wanted any more"));
+        }
         if batch.iter().any(|request| first(request) == "device") {
             return Err(EngineError::new(EngineErrorKind::DeviceFault, "an illegal memory access"));
         }
@@ -280,6 +287,32 @@ fn a_cancelled_request_is_not_heard_and_its_late_samples_are_nobodys() {
     assert_eq!(ending, Ending::Drained);
     let cancelled = FailureKind::Cancelled;
     assert_eq!(outcomes(&said), (vec![], vec![(1, cancelled), (2, cancelled)]));
+}
+
+#[test]
+fn a_call_ends_when_all_of_it_is_cancelled_and_the_worker_goes_on() {
+    let mut bench = Bench::start(Ear::new(1), whole(1, "endless"));
+    bench.ready();
+    assert_eq!(bench.next(), Some(FromWorker::Accepted { request: RequestId(1) }));
+    let [two, samples, rest] = whole(2, "waits");
+    let [three, others, last] = whole(3, "good");
+    for command in [two, samples, rest, ToWorker::CancelAll, three, others, last, ToWorker::Drain] {
+        bench.say(command);
+    }
+    let (said, ending) = bench.finish();
+    assert_eq!(ending, Ending::Drained);
+    let (heard, failed) = outcomes(&said);
+    let cancelled = FailureKind::Cancelled;
+    assert_eq!((heard.len(), failed), (1, vec![(1, cancelled), (2, cancelled)]));
+}
+
+#[test]
+fn a_call_ends_with_the_pipe() {
+    let mut bench = Bench::start(Ear::new(1), whole(1, "endless"));
+    bench.ready();
+    assert_eq!(bench.next(), Some(FromWorker::Accepted { request: RequestId(1) }));
+    drop(bench.commands);
+    assert_eq!(bench.thread.join().expect("ends"), Ending::Orphaned);
 }
 
 #[test]
