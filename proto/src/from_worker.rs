@@ -1,6 +1,6 @@
 //! What a worker says.
 
-use narrator_core::Fault;
+use narrator_core::{Fault, VoiceAbilities};
 use serde::{Deserialize, Serialize};
 
 use crate::frame::RequestId;
@@ -14,14 +14,30 @@ pub enum FromWorker {
     LoadProgress(LoadProgress),
     Ready(Ready),
     Beat(Beat),
-    Accepted { request: RequestId },
-    Pcm { request: RequestId, samples: Vec<f32> },
-    Done { request: RequestId, done: Done },
-    Failed { request: RequestId, failure: Failure },
+    Accepted {
+        request: RequestId,
+    },
+    Pcm {
+        request: RequestId,
+        samples: Vec<f32>,
+    },
+    Done {
+        request: RequestId,
+        done: Done,
+    },
+    Failed {
+        request: RequestId,
+        failure: Failure,
+    },
     Fatal(Fatal),
     Goodbye,
     ListenerReady(ListenerReady),
-    Heard { request: RequestId, heard: Heard },
+    Heard {
+        request: RequestId,
+        heard: Heard,
+    },
+    /// What the voice can do otherwise than usual; said before [`Self::Ready`], if there is anything.
+    Abilities(VoiceAbilities),
 }
 
 /// The first frame. Its layout holds across protocol versions, so that any two builds can at least tell

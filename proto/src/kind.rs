@@ -116,6 +116,8 @@ kinds! {
     Fatal = 0x09: FromWorker, Control, Process;
     /// Drained: nothing follows.
     Goodbye = 0x0a: FromWorker, Control, Process;
+    /// What the voice can do otherwise than usual.
+    Abilities = 0x0b: FromWorker, Control, Process;
     /// A recogniser is loaded and has heard a warm-up.
     ListenerReady = 0x20: FromWorker, Control, Process;
     /// What was heard; the request is complete.
@@ -136,6 +138,8 @@ kinds! {
     SetRows = 0x47: ToWorker, Control, Process;
     /// Finish what was accepted or is queued, then say goodbye.
     Drain = 0x48: ToWorker, Control, Process;
+    /// Speak this text, otherwise than usual.
+    SpeakAs = 0x49: ToWorker, Text, Request;
     /// Hear the audio that follows.
     Listen = 0x60: ToWorker, Text, Request;
     /// The next samples of it, raw.

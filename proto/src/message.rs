@@ -40,6 +40,7 @@ impl Message for FromWorker {
             Self::Goodbye => bare(Kind::Goodbye, RequestId(0)),
             Self::ListenerReady(ready) => coded(Kind::ListenerReady, RequestId(0), ready),
             Self::Heard { request, heard } => coded(Kind::Heard, *request, heard),
+            Self::Abilities(abilities) => coded(Kind::Abilities, RequestId(0), abilities),
         }
     }
 
@@ -58,6 +59,7 @@ impl Message for FromWorker {
             Kind::Goodbye => read(frame).map(|()| Self::Goodbye),
             Kind::ListenerReady => read(frame).map(Self::ListenerReady),
             Kind::Heard => read(frame).map(|heard| Self::Heard { request, heard }),
+            Kind::Abilities => read(frame).map(Self::Abilities),
             kind => Err(MessageError::Direction { kind, direction: Self::DIRECTION }),
         }
     }
@@ -78,6 +80,7 @@ impl Message for ToWorker {
             Self::Drain => bare(Kind::Drain, RequestId(0)),
             Self::Listen { request, listen } => coded(Kind::Listen, *request, listen),
             Self::ListenPcm { request, samples } => samples_frame(Kind::ListenPcm, *request, samples),
+            Self::SpeakAs { request, speak_as } => coded(Kind::SpeakAs, *request, speak_as),
         }
     }
 
@@ -93,6 +96,7 @@ impl Message for ToWorker {
             Kind::SetRows => read(frame).map(Self::SetRows),
             Kind::Drain => read(frame).map(|()| Self::Drain),
             Kind::Listen => read(frame).map(|listen| Self::Listen { request, listen }),
+            Kind::SpeakAs => read(frame).map(|speak_as| Self::SpeakAs { request, speak_as }),
             Kind::ListenPcm => Ok(Self::ListenPcm { request, samples: pcm::from_bytes(frame.payload())? }),
             kind => Err(MessageError::Direction { kind, direction: Self::DIRECTION }),
         }

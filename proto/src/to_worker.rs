@@ -1,5 +1,6 @@
 //! What the orchestrator says.
 
+use narrator_core::Delivery;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -20,6 +21,7 @@ pub enum ToWorker {
     Drain,
     Listen { request: RequestId, listen: Listen },
     ListenPcm { request: RequestId, samples: Vec<f32> },
+    SpeakAs { request: RequestId, speak_as: SpeakAs },
 }
 
 /// The handshake held.
@@ -99,6 +101,13 @@ pub struct Speak {
     pub seed: u64,
     /// Generation past this many seconds of audio is a runaway.
     pub max_seconds: f32,
+}
+
+/// One text to speak otherwise than usual. A worker is sent this only for what it said that it can do.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct SpeakAs {
+    pub speak: Speak,
+    pub delivery: Delivery,
 }
 
 /// Hold at most so many rows in the engine from now on; 0 counts as 1. Rows already in stay.

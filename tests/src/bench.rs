@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use narrator_core::{ContentKey, SegmentId};
+use narrator_core::{ContentKey, Delivery, SegmentId};
 use narrator_ipc::RunDir;
 use narrator_pool::{
     Answer, Control, Craft, DeviceProbe, Lease, Numbering, Outcome, Pool, PoolConfig, PoolEvent, Quarantined,
@@ -65,6 +65,7 @@ pub fn work(index: usize, text: &str) -> Work {
             voice: None,
             speed: 1.0,
             first_take: 0,
+            delivery: Delivery::default(),
         }),
     }
 }

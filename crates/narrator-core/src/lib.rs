@@ -5,6 +5,7 @@
 //! depends on none of them.
 
 pub mod clock;
+pub mod delivery;
 pub mod fault;
 pub mod hearing;
 pub mod ids;
@@ -14,6 +15,7 @@ pub mod roman;
 pub mod segment;
 pub mod settings;
 
+pub use delivery::{Delivery, VoiceAbilities};
 pub use fault::{Fault, Policy};
 pub use hearing::{HeardWord, Hearing, ScoredWord};
 pub use ids::{Dispatch, Incarnation, SegmentId, SlotId};

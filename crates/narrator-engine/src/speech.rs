@@ -1,5 +1,6 @@
 //! Text to speech.
 
+use narrator_core::{Delivery, VoiceAbilities};
 use serde::{Deserialize, Serialize};
 
 use crate::EngineError;
@@ -23,6 +24,8 @@ pub struct SpeechRequest {
     pub seed: u64,
     /// Generation past this many seconds of audio is a runaway.
     pub max_seconds: f32,
+    /// What is different from usual; an engine passes over what it cannot do.
+    pub delivery: Delivery,
 }
 
 /// A voice that an engine offers.
@@ -44,6 +47,8 @@ pub struct EngineInfo {
     pub max_rows: u32,
     pub voices: Vec<VoiceInfo>,
     pub default_voice: String,
+    /// Which differences a request may ask for.
+    pub abilities: VoiceAbilities,
 }
 
 /// Measurements of one finished row.

@@ -78,6 +78,13 @@ pub enum What {
         total: u64,
         stage: String,
     },
+    /// What a voice can do otherwise than usual.
+    WorkerAble {
+        slot: SlotId,
+        incarnation: Incarnation,
+        calm: bool,
+        timbre_alone: bool,
+    },
     WorkerReady {
         slot: SlotId,
         incarnation: Incarnation,
@@ -232,7 +239,8 @@ impl What {
             | Self::SegmentDone { .. }
             | Self::WorkerLoading { .. }
             | Self::WorkerConnected { .. }
-            | Self::WorkerSpawned { .. } => Level::Debug,
+            | Self::WorkerSpawned { .. }
+            | Self::WorkerAble { .. } => Level::Debug,
             Self::PoolStarted { .. }
             | Self::WorkerStarting { .. }
             | Self::WorkerReady { .. }
@@ -290,6 +298,7 @@ mod tests {
             What::WorkerSpawned { slot, incarnation, pid: 4 },
             What::WorkerConnected { slot, incarnation },
             What::WorkerLoading { slot, incarnation, done: 5, total: 10, stage: "weights".into() },
+            What::WorkerAble { slot, incarnation, calm: true, timbre_alone: false },
             What::WorkerReady { slot, incarnation, rows: 8, sample_rate: 24_000, load_ms: 6 },
             What::FaultSeen { slot, incarnation, fault, segment: Some(segment), detail: text() },
             What::FaultSeen { slot, incarnation, fault, segment: None, detail: text() },

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use narrator_core::{ContentKey, Dispatch, Fault, Hearing, SegmentId};
+use narrator_core::{ContentKey, Delivery, Dispatch, Fault, Hearing, SegmentId};
 use thiserror::Error;
 
 /// What is to be done about one segment.
@@ -37,6 +37,8 @@ pub struct SpeakTask {
     /// Number of the take that is wanted, from 0. A take that cannot be speech at all is followed by the
     /// next number within the same lease.
     pub first_take: u32,
+    /// What is different from usual.
+    pub delivery: Delivery,
 }
 
 /// A take to listen to.

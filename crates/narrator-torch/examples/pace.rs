@@ -12,6 +12,7 @@ use std::error::Error;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use narrator_core::Delivery;
 use narrator_engine::{EngineError, RowId, SpeechRequest, SpeechSink, SpeechStats, Synthesizer};
 use narrator_torch::{LoadOptions, load_synthesizer};
 
@@ -52,6 +53,7 @@ fn round(voice: &mut dyn Synthesizer, lines: &[&str]) -> Result<Round, Box<dyn E
             speed: 1.0,
             seed: number as u64,
             max_seconds: 3600.0,
+            delivery: Delivery::default(),
         })?;
         reading += begun.elapsed();
         let begun = Instant::now();

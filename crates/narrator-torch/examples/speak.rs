@@ -11,6 +11,7 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Instant;
 
+use narrator_core::Delivery;
 use narrator_engine::{EngineError, RowId, SpeechRequest, SpeechSink, SpeechStats};
 use narrator_torch::{LoadOptions, load_synthesizer};
 
@@ -49,6 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         speed: rest.first().map_or(Ok(1.0), |speed| speed.parse())?,
         seed: rest.get(1).map_or(Ok(1), |seed| seed.parse())?,
         max_seconds: 3600.0,
+        delivery: Delivery::default(),
     };
     let begun = Instant::now();
     let mut collected = Collected::default();

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use narrator_core::Delivery;
 use narrator_engine::{
     EngineError, EngineErrorKind, RowId, SpeechRequest, SpeechSink, SpeechStats, Synthesizer,
 };
@@ -28,6 +29,7 @@ fn request(row: u64, text: &str) -> SpeechRequest {
         speed: 1.0,
         seed: 1,
         max_seconds: 120.0,
+        delivery: Delivery::default(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 use std::time::Instant;
 
+use narrator_core::Delivery;
 use narrator_engine::{
     EngineError, EngineErrorKind, RowId, SpeechRequest, SpeechSink, SpeechStats, Synthesizer,
 };
@@ -58,6 +59,7 @@ pub fn synth(args: &SynthArgs) -> Result<(), SynthError> {
         speed: args.speed,
         seed: args.seed,
         max_seconds: args.max_seconds,
+        delivery: Delivery::default(),
     };
     let begun = Instant::now();
     let samples = speak(&mut *engine, request)?;

@@ -1,10 +1,10 @@
 //! Frames and messages for values, bytes and cuts that nobody thought of.
 
-use narrator_core::{HeardWord, Hearing, ScoredWord};
+use narrator_core::{Delivery, HeardWord, Hearing, ScoredWord, VoiceAbilities};
 use narrator_proto::{
     Beat, DeviceMemory, Done, Failure, FailureKind, Fatal, FatalKind, Frame, FromWorker, Heard, Hello, Kind,
     Listen, ListenerReady, Load, LoadProgress, LoadStage, Message, MessageError, Nonce, Precision,
-    ProtocolVersion, Ready, Refusal, RequestId, SetRows, Speak, ToWorker, Voice, Welcome,
+    ProtocolVersion, Ready, Refusal, RequestId, SetRows, Speak, SpeakAs, ToWorker, Voice, Welcome,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -150,6 +150,9 @@ fn from_worker() -> impl Strategy<Value = FromWorker> {
         (select(&FatalKind::ALL[..]), any::<String>())
             .prop_map(|(kind, message)| FromWorker::Fatal(Fatal { kind, message })),
         Just(FromWorker::Goodbye),
+        any::<(bool, bool)>().prop_map(|(calm, timbre_alone)| {
+            FromWorker::Abilities(VoiceAbilities { calm, timbre_alone })
+        }),
         listener_ready().prop_map(FromWorker::ListenerReady),
         (request(), hearing(), any::<u64>()).prop_map(|(request, hearing, compute_ms)| FromWorker::Heard {
             request,
@@ -176,12 +179,18 @@ fn to_worker() -> impl Strategy<Value = ToWorker> {
         },
     );
     let numbers = (0.5_f32..2.0, any::<u64>(), 0.1_f32..600.0);
-    let speak = (request(), any::<(String, String, Option<String>)>(), numbers).prop_map(
-        |(request, (text, language, voice), (speed, seed, max_seconds))| ToWorker::Speak {
-            request,
-            speak: Speak { text, language, voice, speed, seed, max_seconds },
-        },
-    );
+    let speak =
+        (request(), any::<(String, String, Option<String>)>(), numbers, any::<Option<(bool, bool)>>())
+            .prop_map(|(request, (text, language, voice), (speed, seed, max_seconds), delivery)| {
+                let speak = Speak { text, language, voice, speed, seed, max_seconds };
+                match delivery {
+                    None => ToWorker::Speak { request, speak },
+                    Some((calm, timbre_alone)) => {
+                        let delivery = Delivery { calm, timbre_alone };
+                        ToWorker::SpeakAs { request, speak_as: SpeakAs { speak, delivery } }
+                    }
+                }
+            });
     let texts = any::<(Option<String>, Option<String>, String)>();
     let listen = (request(), any::<(u32, u64, bool, u16, u64)>(), texts).prop_map(
         |(request, (sample_rate, samples, transcribe, beams, seed), (language, expected, context))| {

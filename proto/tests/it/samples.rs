@@ -1,10 +1,10 @@
 //! One message of each shape, by the name of its golden file.
 
-use narrator_core::{HeardWord, Hearing, ScoredWord};
+use narrator_core::{Delivery, HeardWord, Hearing, ScoredWord, VoiceAbilities};
 use narrator_proto::{
     Beat, DeviceMemory, Done, Failure, FailureKind, Fatal, FatalKind, Frame, FromWorker, Heard, Hello,
     Listen, ListenerReady, Load, LoadProgress, LoadStage, Message, Nonce, Precision, ProtocolVersion, Ready,
-    Refusal, RequestId, SetRows, Speak, ToWorker, Voice, Welcome,
+    Refusal, RequestId, SetRows, Speak, SpeakAs, ToWorker, Voice, Welcome,
 };
 
 const REQUEST: RequestId = RequestId(0x0102_0304_0506_0708);
@@ -76,6 +76,7 @@ fn from_worker() -> Vec<(String, FromWorker)> {
             FromWorker::Done { request: REQUEST, done: Done { samples: 240_000, compute_ms: 812 } },
         ),
         ("goodbye".into(), FromWorker::Goodbye),
+        ("abilities".into(), FromWorker::Abilities(VoiceAbilities { calm: true, timbre_alone: false })),
     ];
     messages.extend(from_listener());
     for stage in [LoadStage::Weights, LoadStage::WarmUp] {
@@ -197,7 +198,14 @@ fn to_worker() -> Vec<(String, ToWorker)> {
         ("speak".into(), ToWorker::Speak { request: REQUEST, speak: speak.clone() }),
         (
             "speak-default-voice".into(),
-            ToWorker::Speak { request: RequestId(1), speak: Speak { voice: None, ..speak } },
+            ToWorker::Speak { request: RequestId(1), speak: Speak { voice: None, ..speak.clone() } },
+        ),
+        (
+            "speak-as".into(),
+            ToWorker::SpeakAs {
+                request: REQUEST,
+                speak_as: SpeakAs { speak, delivery: Delivery { calm: true, timbre_alone: false } },
+            },
         ),
         ("cancel".into(), ToWorker::Cancel { request: REQUEST }),
         ("cancel-all".into(), ToWorker::CancelAll),

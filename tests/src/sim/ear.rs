@@ -38,8 +38,27 @@ fn bare(word: &str) -> &str {
 }
 
 /// Samples that a check of the signal has nothing against: a hum that swells and fades with every syllable,
-/// at a reader's pace, and is quiet at both ends.
+/// at a reader's pace, and is quiet at both ends and between two sentences.
 pub fn hum_for(text: &str, seed: u64, sample_rate: u32) -> Vec<f32> {
+    let mut sentences = vec![String::new()];
+    for word in text.split_inclusive(' ') {
+        let end = word.trim_end_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '.' | '!' | '?'));
+        if let Some(last) = sentences.last_mut() {
+            last.push_str(word);
+        }
+        if end.ends_with(['.', '!', '?']) {
+            sentences.push(String::new());
+        }
+    }
+    sentences.retain(|sentence| sentence.chars().any(char::is_alphanumeric));
+    if sentences.len() < 2 {
+        return hum_one(text, seed, sample_rate);
+    }
+    let hums = sentences.iter().zip(0_u64..);
+    hums.flat_map(|(sentence, at)| hum_one(sentence, seed ^ (at << 32), sample_rate)).collect()
+}
+
+fn hum_one(text: &str, seed: u64, sample_rate: u32) -> Vec<f32> {
     const SYLLABLE_S: f32 = 0.18;
     const EDGE_S: f32 = 0.12;
     let rate = sample_rate as f32;

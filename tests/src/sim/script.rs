@@ -1,5 +1,6 @@
 //! What the sim worker is to do, as data.
 
+use narrator_core::VoiceAbilities;
 use serde::{Deserialize, Serialize};
 
 use super::dice::Dice;
@@ -30,6 +31,8 @@ pub struct SimScript {
     pub speak: Vec<SpeakRule>,
     /// What it hears, when the model that it is asked to load listens.
     pub hear: Vec<HearRule>,
+    /// What it says that it can do otherwise than usual.
+    pub abilities: VoiceAbilities,
     /// Speaks so that the checks of the signal have nothing against it.
     pub hums: bool,
     pub manners: Vec<(Births, Manners)>,
@@ -54,6 +57,7 @@ impl Default for SimScript {
             load: Vec::new(),
             speak: Vec::new(),
             hear: Vec::new(),
+            abilities: VoiceAbilities::default(),
             hums: false,
             manners: Vec::new(),
             dice: None,

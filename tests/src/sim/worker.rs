@@ -5,11 +5,12 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use narrator_core::{Delivery, VoiceAbilities};
 use narrator_ipc::{Connection, Invitation, IpcError, JoinError, join};
 use narrator_proto::{
     Beat, DeviceMemory, Done, Failure, FailureKind, Fatal, FatalKind, FromWorker, Heard, Hello as HelloFrame,
     Listen, ListenerReady, LoadProgress, LoadStage, Message, Nonce, ProtocolVersion, Ready, RequestId, Speak,
-    ToWorker, Voice,
+    SpeakAs, ToWorker, Voice,
 };
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
@@ -70,7 +71,7 @@ fn in_words(name: &str) -> String {
 #[derive(Default)]
 struct Shared {
     load: Option<narrator_proto::Load>,
-    queue: VecDeque<(RequestId, Speak)>,
+    queue: VecDeque<(RequestId, SpeakAs)>,
     listening: Vec<Listening>,
     limit: u32,
     cancelled: Vec<RequestId>,
@@ -192,6 +193,9 @@ impl Sim {
             peak_resident_bytes: Some(RESIDENT),
             device_memory: self.script.device_bytes.map(device_memory),
         };
+        if self.script.abilities != VoiceAbilities::default() {
+            let _ = connection.send(&FromWorker::Abilities(self.script.abilities)).await;
+        }
         if connection.send(&FromWorker::Ready(ready)).await.is_err() {
             return orphaned().await;
         }
@@ -334,8 +338,16 @@ impl Sim {
                 let _ = fail(connection, row.request, FailureKind::Cancelled, "cancelled").await;
             }
             while rows.len() < desk.lock().limit.max(1) as usize {
-                let Some((request, speak)) = desk.lock().queue.pop_front() else { break };
+                let Some((request, SpeakAs { speak, delivery })) = desk.lock().queue.pop_front() else {
+                    break;
+                };
                 seen += 1;
+                if delivery.calm {
+                    self.record("calm", &speak.text);
+                }
+                if delivery.timbre_alone {
+                    self.record("timbre alone", &speak.text);
+                }
                 if let Some(row) = self.admit(connection, desk, request, &speak, seen, rows.len()).await {
                     match row {
                         Admitted::Row(row) => rows.push(row),
@@ -599,7 +611,10 @@ async fn listen(connection: Arc<Connection>, desk: Desk, manners: Manners, grace
             let mut shared = desk.lock();
             match message {
                 ToWorker::Load(load) => shared.load = Some(load),
-                ToWorker::Speak { request, speak } => shared.queue.push_back((request, speak)),
+                ToWorker::Speak { request, speak } => {
+                    shared.queue.push_back((request, SpeakAs { speak, delivery: Delivery::default() }));
+                }
+                ToWorker::SpeakAs { request, speak_as } => shared.queue.push_back((request, speak_as)),
                 ToWorker::Listen { request, listen } => {
                     shared.listening.push(Listening { request, listen, got: 0 });
                 }

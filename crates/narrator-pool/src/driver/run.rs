@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use narrator_core::{Dispatch, Incarnation, SegmentId, SlotId};
 use narrator_proto::{
-    Heard as HeardMessage, Listen, Load, MAX_CHUNK_SAMPLES, RequestId, SetRows, Speak, ToWorker, Welcome,
+    Heard as HeardMessage, Listen, Load, MAX_CHUNK_SAMPLES, RequestId, SetRows, Speak, SpeakAs, ToWorker,
+    Welcome,
 };
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, spawn_blocking};
@@ -317,7 +318,13 @@ impl<S: SegmentSource, O: Fn(&PoolEvent)> Driver<S, O> {
                 let speak = speak_of(task, key.row_seed(take), max_s);
                 let coming = Coming::Take { dispatch, take, pcm: Vec::new(), compute_ms: 0 };
                 self.tickets.insert(ticket, coming);
-                self.say(incarnation, ToWorker::Speak { request, speak });
+                let delivery = task.delivery;
+                let message = if delivery.is_usual() {
+                    ToWorker::Speak { request, speak }
+                } else {
+                    ToWorker::SpeakAs { request, speak_as: SpeakAs { speak, delivery } }
+                };
+                self.say(incarnation, message);
             }
             Task::Listen(task) => {
                 let (listen, pcm) = (listen_of(task, redrawn), Arc::clone(&task.pcm));

@@ -209,6 +209,7 @@ fn translate(incarnation: Incarnation, craft: Craft, message: FromWorker) -> Not
             load_ms: ready.load_ms,
             peak_device_bytes: ready.device_memory.map_or(0, |memory| memory.peak_bytes),
         },
+        FromWorker::Abilities(abilities) => Input::Able { incarnation, abilities },
         FromWorker::Beat(beat) => Input::Beat { incarnation, beat },
         FromWorker::Accepted { request } => Input::Accepted { incarnation, ticket: ticket(request) },
         FromWorker::Failed { request, failure } => Input::Failed {

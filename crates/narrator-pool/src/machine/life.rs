@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use narrator_core::{Fault, Incarnation, SegmentId};
+use narrator_core::{Fault, Incarnation, SegmentId, VoiceAbilities};
 use narrator_proto::{LoadProgress, LoadStage};
 
 use super::messages::{Action, Exit, Ticket};
@@ -219,6 +219,12 @@ impl Machine {
         if reduced {
             self.act(Action::SetRows { incarnation, rows: limit });
         }
+    }
+
+    pub(super) fn on_able(&mut self, incarnation: Incarnation, abilities: VoiceAbilities) {
+        let Some(index) = self.heard(incarnation) else { return };
+        let VoiceAbilities { calm, timbre_alone } = abilities;
+        self.tell(What::WorkerAble { slot: self.slots[index].id, incarnation, calm, timbre_alone });
     }
 
     pub(super) fn on_fatal(&mut self, incarnation: Incarnation, fault: Fault, detail: &str) {

@@ -1,6 +1,6 @@
 //! What goes into the machine and what comes out.
 
-use narrator_core::{Fault, Incarnation, SegmentId, SlotId};
+use narrator_core::{Fault, Incarnation, SegmentId, SlotId, VoiceAbilities};
 use narrator_proto::{Beat, LoadProgress};
 
 use crate::event::What;
@@ -54,6 +54,11 @@ pub enum Input {
     Loading {
         incarnation: Incarnation,
         progress: LoadProgress,
+    },
+    /// What a voice can do otherwise than usual.
+    Able {
+        incarnation: Incarnation,
+        abilities: VoiceAbilities,
     },
     Ready {
         incarnation: Incarnation,

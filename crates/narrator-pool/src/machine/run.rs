@@ -184,6 +184,7 @@ impl Machine {
             Input::Ready { incarnation, rows, sample_rate, load_ms, peak_device_bytes } => {
                 self.on_ready(incarnation, rows, sample_rate, load_ms, peak_device_bytes);
             }
+            Input::Able { incarnation, abilities } => self.on_able(incarnation, abilities),
             Input::Beat { incarnation, beat } => self.on_beat(incarnation, beat),
             Input::Accepted { incarnation, ticket } => {
                 self.on_accepted(incarnation, ticket);

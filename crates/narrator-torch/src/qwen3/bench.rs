@@ -171,7 +171,7 @@ impl Bench<'_> {
         for group in groups(&vec![self.prompt; rows], READ_TOGETHER) {
             let joining: Vec<_> = group
                 .iter()
-                .map(|&row| Joining { key: row, prompt: &prompts[row], seed: row as u64 })
+                .map(|&row| Joining { key: row, prompt: &prompts[row], seed: row as u64, calm: false })
                 .collect();
             batch.join_together(self.model, &joining)?;
         }

@@ -43,6 +43,11 @@ impl Cast {
         Ok(Self { kind: model.config().kind, clones })
     }
 
+    /// Whether its voices are clones.
+    pub(crate) fn clones(&self) -> bool {
+        self.kind == ModelKind::Base
+    }
+
     /// What the engine says of its voices, and which is the default; empty when there is none.
     pub(crate) fn list(&self, model: &Qwen3Tts) -> (Vec<VoiceInfo>, String) {
         let info = |name: &str, description: &str| VoiceInfo {

@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use narrator_core::VoiceAbilities;
 use narrator_engine::{
     EngineError, EngineErrorKind, EngineInfo, RowId, SpeechRequest, SpeechSink, SpeechStats, Synthesizer,
 };
@@ -46,6 +47,7 @@ struct Row {
     /// Absent once the talker has read it.
     prompt: Option<Prompt>,
     seed: u64,
+    calm: bool,
     budget: usize,
     frames: usize,
     /// Said and not yet decoded.
@@ -99,6 +101,7 @@ impl Qwen3Engine {
             max_rows: rows,
             voices,
             default_voice,
+            abilities: VoiceAbilities { calm: true, timbre_alone: cast.clones() },
         };
         Ok(Self { model, cast, info, batch, rows: Vec::new() })
     }
@@ -143,7 +146,8 @@ impl Qwen3Engine {
                 .iter()
                 .filter_map(|&index| {
                     let row = &self.rows[waiting[index]];
-                    Some(Joining { key: row.id, prompt: row.prompt.as_ref()?, seed: row.seed })
+                    let prompt = row.prompt.as_ref()?;
+                    Some(Joining { key: row.id, prompt, seed: row.seed, calm: row.calm })
                 })
                 .collect();
             self.batch.join_together(&self.model, &joining)?;
@@ -271,7 +275,12 @@ impl Synthesizer for Qwen3Engine {
         let _no_grad = tch::no_grad_guard();
         self.check(&request)?;
         self.cast.prepare(&self.model, &request.voice)?;
-        let voice = self.cast.voice(&request.voice)?;
+        let mut voice = self.cast.voice(&request.voice)?;
+        let timbre;
+        if let (Voice::Cloned(clone), true) = (&voice, request.delivery.timbre_alone) {
+            timbre = clone.timbre();
+            voice = Voice::Cloned(&timbre);
+        }
         let state = match &voice {
             Voice::Cloned(clone) => clone.context().map(|context| context.primed.fork()),
             Voice::Named { .. } | Voice::Designed { .. } => None,
@@ -290,6 +299,7 @@ impl Synthesizer for Qwen3Engine {
             id: request.row,
             prompt: Some(prompt),
             seed: request.seed,
+            calm: request.delivery.calm,
             budget,
             frames: 0,
             pending: VecDeque::new(),

@@ -17,6 +17,10 @@ const MIN_FRAMES: usize = 2;
 /// At the end of the codec vocabulary stand control ids, which are never sampled, except the end of speech.
 const CONTROL_IDS: usize = 1024;
 
+/// What logits of first codes are multiplied by where a row is to be calm: a temperature of two thirds of the
+/// usual one, 0.6 for the published 0.9. The draws stay as they are and fall on likelier codes.
+const CALM: f32 = 1.5;
+
 /// What a row's choices depend on beside the logits.
 #[derive(Clone, Debug)]
 pub(crate) struct Chooser {
@@ -25,18 +29,20 @@ pub(crate) struct Chooser {
     said: Vec<bool>,
     frames: usize,
     config: GenerationConfig,
+    sharpness: f32,
     eos: usize,
     /// Room for candidates, kept between draws.
     scratch: Vec<f32>,
 }
 
 impl Chooser {
-    pub(crate) fn new(talker: &TalkerConfig, config: GenerationConfig, seed: u64) -> Self {
+    pub(crate) fn new(talker: &TalkerConfig, config: GenerationConfig, seed: u64, calm: bool) -> Self {
         Self {
             random: ChaCha8Rng::seed_from_u64(seed),
             said: vec![false; talker.stack.vocab as usize],
             frames: 0,
             config,
+            sharpness: if calm { CALM } else { 1.0 },
             eos: talker.ids.eos as usize,
             scratch: Vec::new(),
         }
@@ -47,6 +53,9 @@ impl Chooser {
         let penalty = self.config.repetition_penalty;
         for (logit, _) in logits.iter_mut().zip(&self.said).filter(|(_, said)| **said) {
             *logit = if *logit < 0.0 { *logit * penalty } else { *logit / penalty };
+        }
+        for logit in logits.iter_mut() {
+            *logit *= self.sharpness;
         }
         let eos = self.eos;
         let control = logits.len().saturating_sub(CONTROL_IDS);
@@ -67,6 +76,11 @@ impl Chooser {
             *said = true;
         }
         Some(code)
+    }
+
+    /// What logits of first codes are multiplied by.
+    pub(crate) fn sharpness(&self) -> f32 {
+        self.sharpness
     }
 
     /// One of the codes after the first.

@@ -54,6 +54,11 @@ impl ClonePrompt {
         self.context.as_ref()
     }
 
+    /// The voice without the clip's words: its timbre alone.
+    pub(crate) fn timbre(&self) -> Self {
+        Self { speaker: self.speaker.shallow_clone(), context: None }
+    }
+
     /// Writes the voice to `path`, whole or not at all.
     pub fn save(&self, path: &Path) -> Result<(), EngineError> {
         let mut parts = vec![("speaker".to_owned(), self.speaker.shallow_clone())];

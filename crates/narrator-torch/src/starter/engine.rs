@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Instant;
 
+use narrator_core::VoiceAbilities;
 use narrator_engine::{
     EngineError, EngineErrorKind, EngineInfo, Manifest, RowId, SpeechRequest, SpeechSink, SpeechStats,
     Synthesizer, VoiceInfo,
@@ -92,6 +93,7 @@ pub(crate) fn load(
                 description: config.voice.description,
             }],
             default_voice: config.voice.name,
+            abilities: VoiceAbilities::default(),
         },
         phonemiser: Phonemiser::new(spelling, config.phonemes),
         voice: Voice::load(&source)?,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::support::{checkpoint, clip, load, model, plan, quiet};
+use narrator_core::Delivery;
 use narrator_engine::{
     EngineError, EngineErrorKind, RowId, SpeechRequest, SpeechSink, SpeechStats, Synthesizer,
 };
@@ -47,6 +48,7 @@ fn request(row: u64) -> SpeechRequest {
         speed: 1.0,
         seed: 100 + row,
         max_seconds: 1.5,
+        delivery: Delivery::default(),
     }
 }
 

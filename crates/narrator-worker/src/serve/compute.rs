@@ -10,13 +10,14 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use narrator_core::{Delivery, VoiceAbilities};
 use narrator_engine::{
     EngineError, EngineErrorKind, EngineInfo, RowId, SpeechRequest, SpeechSink, SpeechStats, Synthesizer,
     Transcriber,
 };
 use narrator_proto::{
     DeviceMemory, FailureKind, Fatal, FatalKind, FromWorker, Load, LoadProgress, LoadStage, Ready, RequestId,
-    Speak, ToWorker, Voice,
+    Speak, SpeakAs, ToWorker, Voice,
 };
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
@@ -171,6 +172,9 @@ fn begin<'a>(
         device = ready.device,
         load_ms = ready.load_ms
     );
+    if info.abilities != VoiceAbilities::default() {
+        outbox.send(&FromWorker::Abilities(info.abilities))?;
+    }
     outbox.send(&FromWorker::Ready(ready))?;
     Ok(Speaker {
         rows: Rows::new(info.sample_rate, outbox, pulse),
@@ -219,7 +223,9 @@ fn warm_up(
     let failed = |why: &str| Ending::fatal(FatalKind::LoadFailed, &format!("warm-up: {why}"));
     let mut sink = WarmUp { guard: RowGuard::new(&speak, info.sample_rate), fault: None };
     let (row, mut steps) = (RowId(0), 0);
-    engine.admit(to_engine(row, speak, info)).map_err(|error| load_failed(&error))?;
+    engine
+        .admit(to_engine(row, SpeakAs { speak, delivery: Delivery::default() }, info))
+        .map_err(|error| load_failed(&error))?;
     while engine.rows() > 0 && sink.fault.is_none() {
         engine.step(&mut sink).map_err(|error| load_failed(&error))?;
         steps += 1;
@@ -284,7 +290,7 @@ struct Speaker<'a> {
     device_memory: Option<MemoryProbe>,
     memory_read: Instant,
     rows: Rows<'a>,
-    waiting: VecDeque<(RequestId, Speak)>,
+    waiting: VecDeque<(RequestId, SpeakAs)>,
     /// Rows that may be in the engine at once: what the orchestrator set, less after memory ran out.
     room: usize,
     max_rows: usize,
@@ -336,7 +342,10 @@ impl Speaker<'_> {
 
     fn obey(&mut self, command: ToWorker) -> Result<(), Ending> {
         match command {
-            ToWorker::Speak { request, speak } => self.queue(request, speak),
+            ToWorker::Speak { request, speak } => {
+                self.queue(request, SpeakAs { speak, delivery: Delivery::default() })
+            }
+            ToWorker::SpeakAs { request, speak_as } => self.queue(request, speak_as),
             ToWorker::Cancel { request } => {
                 if let Some(at) = self.waiting.iter().position(|(waiting, _)| *waiting == request) {
                     self.waiting.remove(at);
@@ -368,7 +377,7 @@ impl Speaker<'_> {
         }
     }
 
-    fn queue(&mut self, request: RequestId, speak: Speak) -> Result<(), Ending> {
+    fn queue(&mut self, request: RequestId, speak_as: SpeakAs) -> Result<(), Ending> {
         let known =
             self.rows.contains(request) || self.waiting.iter().any(|(waiting, _)| *waiting == request);
         if known {
@@ -386,18 +395,18 @@ impl Speaker<'_> {
         if self.draining {
             return self.rows.send_failure(request, FailureKind::Cancelled, "the worker is draining");
         }
-        if let Err((kind, what)) = check_request(&speak) {
+        if let Err((kind, what)) = check_request(&speak_as.speak) {
             return self.rows.send_failure(request, kind, &what);
         }
-        self.waiting.push_back((request, speak));
+        self.waiting.push_back((request, speak_as));
         Ok(())
     }
 
     fn admit(&mut self) -> Result<(), Ending> {
         while self.rows.len() < self.room {
-            let Some((request, speak)) = self.waiting.pop_front() else { return Ok(()) };
-            self.rows.add(request, &speak);
-            match self.engine.admit(to_engine(RowId(request.0), speak, &self.info)) {
+            let Some((request, speak_as)) = self.waiting.pop_front() else { return Ok(()) };
+            self.rows.add(request, &speak_as.speak);
+            match self.engine.admit(to_engine(RowId(request.0), speak_as, &self.info)) {
                 Ok(()) => self.outbox.send(&FromWorker::Accepted { request })?,
                 Err(error) => self.rows.not_admitted(request, &error)?,
             }
@@ -424,7 +433,7 @@ impl Speaker<'_> {
     }
 }
 
-fn to_engine(row: RowId, speak: Speak, info: &EngineInfo) -> SpeechRequest {
+fn to_engine(row: RowId, SpeakAs { speak, delivery }: SpeakAs, info: &EngineInfo) -> SpeechRequest {
     SpeechRequest {
         row,
         text: speak.text,
@@ -433,6 +442,7 @@ fn to_engine(row: RowId, speak: Speak, info: &EngineInfo) -> SpeechRequest {
         speed: speak.speed,
         seed: speak.seed,
         max_seconds: speak.max_seconds,
+        delivery,
     }
 }
 

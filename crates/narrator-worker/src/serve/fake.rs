@@ -1,5 +1,6 @@
 //! A synthesizer for tests: it makes a tone, and trouble by the first word of its text.
 
+use narrator_core::VoiceAbilities;
 use narrator_engine::{
     EngineError, EngineErrorKind, EngineInfo, RowId, SpeechRequest, SpeechSink, SpeechStats, Synthesizer,
     VoiceInfo,
@@ -37,6 +38,7 @@ impl Fake {
             max_rows,
             voices: voices.into(),
             default_voice: "tone".into(),
+            abilities: VoiceAbilities::default(),
         };
         Self { info, rows: Vec::new(), budget }
     }

@@ -51,7 +51,8 @@ struct Tensors {
     pad: Tensor,
     /// `[rows, vocab]`, float32: the penalty on what was said, 1 elsewhere.
     said: Tensor,
-    /// `[rows, codes + 2]`, float64: draws, then the position, then whether speech may end.
+    /// `[rows, codes + 3]`, float64: draws, then what logits are multiplied by, then the position, then whether
+    /// speech may end.
     feed: Tensor,
     /// `[rows, codes]`, int64.
     codes: Tensor,
@@ -82,6 +83,8 @@ pub(super) struct Fixed {
 pub(super) struct Feed {
     pub(super) draws: Vec<f64>,
     pub(super) position: i64,
+    /// What the logits of first codes are multiplied by; 1 usually.
+    pub(super) sharpness: f32,
     pub(super) may_end: bool,
 }
 
@@ -198,7 +201,8 @@ impl Fixed {
         let mut values = Vec::with_capacity(rows as usize * width);
         for feed in feeds {
             values.extend_from_slice(&feed.draws);
-            values.extend([feed.position as f64, if feed.may_end { 1.0 } else { 0.0 }]);
+            let may_end = if feed.may_end { 1.0 } else { 0.0 };
+            values.extend([f64::from(feed.sharpness), feed.position as f64, may_end]);
         }
         // Places that nobody speaks in draw nothing and stand at the beginning.
         values.resize(rows as usize * width, 0.0);
@@ -236,7 +240,7 @@ impl Tensors {
             hidden: wide()?,
             pad: wide()?,
             said: Tensor::f_ones([rows, stack.vocab], (Kind::Float, device))?,
-            feed: Tensor::f_zeros([rows, codes + 2], (Kind::Double, device))?,
+            feed: Tensor::f_zeros([rows, codes + 3], (Kind::Double, device))?,
             codes: Tensor::f_zeros([rows, codes], (Kind::Int64, device))?,
             proof: Tensor::f_zeros([rows, codes], (Kind::Double, device))?,
             input: wide()?,
@@ -278,8 +282,10 @@ impl Tensors {
         } else {
             times.f_maximum(&over)?
         };
-        let column = self.feed.size()[1] - 1;
-        let may_end = front(&self.feed, rows)?.f_select(1, column)?.f_to_kind(Kind::Int64)?;
+        let columns = self.feed.size()[1];
+        let feed = front(&self.feed, rows)?;
+        let may_end = feed.f_select(1, columns - 1)?.f_to_kind(Kind::Int64)?;
+        let logits = logits.f_mul(&feed.f_narrow(1, columns - 3, 1)?.f_to_kind(Kind::Float)?)?;
         logits.f_add(&self.barred.f_index_select(0, &may_end)?)
     }
 

@@ -126,6 +126,8 @@ pub(crate) struct Joining<'a, K> {
     pub(crate) key: K,
     pub(crate) prompt: &'a Prompt,
     pub(crate) seed: u64,
+    /// Chooses closer to what is likeliest.
+    pub(crate) calm: bool,
 }
 
 impl<K: Copy + PartialEq> Batch<K> {
@@ -182,7 +184,7 @@ impl<K: Copy + PartialEq> Batch<K> {
         prompt: &Prompt,
         seed: u64,
     ) -> Result<(), EngineError> {
-        self.join_together(model, &[Joining { key, prompt, seed }])
+        self.join_together(model, &[Joining { key, prompt, seed, calm: false }])
     }
 
     /// Reads prompts in at once; either all rows join or none.
@@ -216,7 +218,7 @@ impl<K: Copy + PartialEq> Batch<K> {
                 key: row.key,
                 serial: self.joined,
                 length,
-                chooser: Chooser::new(&model.config.talker, self.config, row.seed),
+                chooser: Chooser::new(&model.config.talker, self.config, row.seed, row.calm),
                 hidden,
                 pad: row.prompt.pad.shallow_clone(),
             });
@@ -347,7 +349,8 @@ impl<K: Copy + PartialEq> Batch<K> {
         for row in &mut self.rows {
             let mut draws = Vec::new();
             let may_end = row.chooser.draw_frame(model.predictor.codes(), &mut draws);
-            feeds.push(Feed { draws, position: row.position(last), may_end });
+            let (position, sharpness) = (row.position(last), row.chooser.sharpness());
+            feeds.push(Feed { draws, position, sharpness, may_end });
         }
         let flight = fixed.launch(model, &self.cache, &self.frame_cache, &feeds)?;
         self.rows.iter_mut().for_each(|row| row.grow(last));

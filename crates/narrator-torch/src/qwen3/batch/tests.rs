@@ -10,14 +10,21 @@ fn model(joined: bool) -> Qwen3Tts {
     Qwen3Tts::forge(ForgeSize::Tiny, 7, manner).expect("a model")
 }
 
+/// Every other row of a conversation.
+fn is_calm(key: usize) -> bool {
+    key % 2 == 1
+}
+
 /// Rows that join and leave in the middle: everything that each of them said.
 fn conversation(model: &Qwen3Tts, prompts: &[Prompt], config: GenerationConfig, way: Way) -> Vec<Vec<Said>> {
     let _no_grad = tch::no_grad_guard();
     let mut batch = Batch::new(model, 6, config, way).expect("a batch");
     let mut heard: Vec<Vec<Said>> = vec![Vec::new(); prompts.len()];
     let join = |batch: &mut Batch<usize>, rows: &[usize]| {
-        let joining: Vec<_> =
-            rows.iter().map(|&key| Joining { key, prompt: &prompts[key], seed: key as u64 }).collect();
+        let joining: Vec<_> = rows
+            .iter()
+            .map(|&key| Joining { key, prompt: &prompts[key], seed: key as u64, calm: is_calm(key) })
+            .collect();
         batch.join_together(model, &joining).expect("joined");
     };
     join(&mut batch, &[0, 1, 2]);
@@ -90,11 +97,28 @@ fn a_row_says_the_same_alone_in_fixed_frames() {
     for key in [0, 3] {
         let way = Way::Fixed { session: None, ahead: false };
         let mut batch = Batch::new(&model, 1, config, way).expect("a batch");
-        batch.join(&model, key, &prompts[key], key as u64).expect("joined");
+        let row = Joining { key, prompt: &prompts[key], seed: key as u64, calm: is_calm(key) };
+        batch.join_together(&model, &[row]).expect("joined");
         for said in &together[key] {
             assert_eq!(batch.advance(&model).expect("a frame"), [(key, said.clone())]);
         }
     }
+}
+
+#[test]
+fn a_calm_row_says_something_else_with_the_same_draws() {
+    let (model, config) = (model(true), GenerationConfig::default());
+    let prompt = prompt(&model, 21);
+    let _no_grad = tch::no_grad_guard();
+    let says = |calm| {
+        let way = Way::Fixed { session: None, ahead: false };
+        let mut batch = Batch::new(&model, 1, config, way).expect("a batch");
+        let row = Joining { key: 0, prompt: &prompt, seed: 5, calm };
+        batch.join_together(&model, &[row]).expect("joined");
+        (0..8).flat_map(|_| batch.advance(&model).expect("a frame")).collect::<Vec<_>>()
+    };
+    assert_eq!(says(true), says(true));
+    assert_ne!(says(true), says(false));
 }
 
 /// A NaN that one row leaves in the caches must not reach the row that comes into its place.
