@@ -123,7 +123,7 @@ fn a_word_that_one_recogniser_missed_and_the_other_heard_is_there() {
 #[test]
 fn a_word_that_nobody_heard_is_spoken_again_with_other_dice() {
     let miss = HearDeed::Miss { word: "candlestick".into() };
-    let stage = Stage::new(vec![HearRule::on("candlestick", miss).first(2)]);
+    let stage = Stage::new(vec![HearRule::on("candlestick", miss).first(3)]);
     stage.run(&[]).expect(0);
     let refused = stage.events("take_refused");
     assert_eq!(refused.len(), 1, "{refused:#?}");
@@ -131,6 +131,113 @@ fn a_word_that_nobody_heard_is_spoken_again_with_other_dice() {
     assert!(refused[0]["reason"].as_str().expect("a reason").contains("candlestick"), "{}", refused[0]);
     assert_eq!(stage.did("accepted", "candlestick"), 2);
     assert_eq!(stage.report()["checks"]["refused"], 1);
+}
+
+/// The rungs that refusals led to, in order.
+fn rungs(stage: &Stage) -> Vec<String> {
+    let refused = stage.events("take_refused");
+    refused.iter().map(|event| event["next"].as_str().expect("a rung").to_owned()).collect()
+}
+
+/// Everybody misses the word, so many takes long: the first, the second, and the second when it searches.
+fn missed(word: &str, text: &str, takes: usize) -> HearRule {
+    HearRule::on(text, HearDeed::Miss { word: word.into() }).first(3 * takes)
+}
+
+#[test]
+fn a_fault_that_two_takes_share_is_spoken_calmly_by_a_voice_that_can() {
+    let mut stage = Stage::new(vec![missed("candlestick", "candlestick", 2)]);
+    stage.script.abilities.calm = true;
+    stage.run(&[]).expect(0);
+    assert_eq!(rungs(&stage), ["new-seed", "calmer-sampling"]);
+    assert_eq!((stage.did("calm", "candlestick"), stage.did("calm", "")), (1, 1));
+    let reasons = stage.events("take_refused");
+    assert!(reasons[1]["reason"].as_str().expect("a reason").contains("in two takes alike"), "{reasons:#?}");
+    let dump = stage.desk.run(&["checkpoint", "dump", "book.narration"]).expect(0).stdout();
+    assert!(dump.contains("calmer-sampling"), "{dump}");
+}
+
+#[test]
+fn a_voice_that_cannot_be_calmer_is_not_asked_to() {
+    let stage = Stage::new(vec![missed("candlestick", "candlestick", 2)]);
+    stage.run(&[]).expect(0);
+    assert_eq!(rungs(&stage), ["new-seed", "split-sentence"]);
+    assert_eq!(stage.did("calm", ""), 0);
+    assert!(!stage.desk.path("book.narration/voice.json").exists());
+}
+
+#[test]
+fn a_clone_is_spoken_with_its_timbre_alone_before_it_is_given_up() {
+    let mut stage = Stage::new(vec![missed("candlestick", "candlestick", 4)]);
+    stage.script.abilities.timbre_alone = true;
+    stage.run(&[]).expect(0);
+    assert_eq!(rungs(&stage), ["new-seed", "split-sentence", "split-clause", "other-reference"]);
+    assert_eq!(stage.did("timbre alone", ""), 1);
+}
+
+/// A book with a text that is too short to be spoken alone.
+const SHORT: &str = "# One\n\nHe opened the old green door of the house by the river.\n\nNever again!\n\n\
+    The road to the village was long and dark, and nobody came along it.\n";
+
+#[test]
+fn a_text_too_short_to_be_spoken_alone_is_spoken_with_its_neighbour_and_cut_out() {
+    let stage = Stage::new(vec![missed("again", "Never again", 2)]);
+    std::fs::write(stage.desk.path("book.md"), SHORT).expect("a book");
+    stage.run(&[]).expect(0);
+    assert_eq!(rungs(&stage), ["new-seed", "merge-neighbour"]);
+    assert_eq!(stage.did("accepted", "river. Never again!"), 1);
+    assert_eq!(stage.did("accepted", "old green door"), 2, "the neighbour's own take is its first");
+    let words = String::from_utf8(stage.desk.read("book.narration/words.jsonl")).expect("text");
+    let ends = |part: &str| -> Vec<u64> {
+        let line = words.lines().find(|line| line.contains(part)).expect("a line");
+        let line: Value = serde_json::from_str(line).expect("JSON");
+        let words = line["words"].as_array().expect("words");
+        words.iter().map(|word| word["end_ms"].as_u64().expect("a time")).collect()
+    };
+    assert_eq!(ends("Never").len(), 2);
+    assert!(ends("Never").iter().all(|end| *end < 1_500), "its own part: {words}");
+    assert!(ends("river").iter().any(|end| *end > 2_000), "{words}");
+}
+
+#[test]
+fn a_run_that_was_killed_on_a_rung_goes_on_from_there() {
+    let miss = || missed("again", "Never again", 2);
+    let whole = Stage::new(vec![miss()]);
+    std::fs::write(whole.desk.path("book.md"), SHORT).expect("a book");
+    whole.run(&[]).expect(0);
+    let mut stage = Stage::new(vec![miss()]);
+    std::fs::write(stage.desk.path("book.md"), SHORT).expect("a book");
+    stage.script.step_ms = 150;
+    let mut command = stage.command(&Stage::arguments(&[]));
+    #[expect(clippy::disallowed_methods, reason = "the program under test, killed right here")]
+    let mut child = command.spawn().expect("narratord starts");
+    stage.desk.wait_for("book.narration", "the rung", |events| {
+        events.iter().any(|event| event["next"] == "merge-neighbour")
+    });
+    child.kill().expect("killed");
+    child.wait().expect("gone");
+    stage.script.step_ms = 0;
+    stage.run(&[]).expect(0);
+    assert_eq!(accepted(&stage), accepted(&whole));
+    assert_eq!(stage.desk.read("book.wav"), whole.desk.read("book.wav"));
+}
+
+#[test]
+fn an_unchecked_run_has_no_word_times() {
+    let stage = Stage::new(vec![]);
+    stage.run(&["--check", "off"]).expect(0);
+    assert!(!stage.desk.path("book.narration/words.jsonl").exists());
+}
+
+#[test]
+fn progress_tells_what_waits_to_be_heard() {
+    let stage = Stage::new(vec![]);
+    stage.run(&[]).expect(0);
+    let progress = stage.events("progress");
+    assert_eq!(progress.last().expect("a line")["unheard"], 0, "{progress:#?}");
+    let unchecked = Stage::new(vec![]);
+    unchecked.run(&["--check", "off"]).expect(0);
+    assert!(unchecked.events("progress").iter().all(|event| event.get("unheard").is_none()));
 }
 
 #[test]
@@ -197,7 +304,7 @@ fn strict_checks_ask_both_about_everything() {
 #[test]
 fn takes_of_an_unchecked_run_are_heard_by_a_checked_one_and_not_spoken_again() {
     let miss = HearDeed::Miss { word: "candlestick".into() };
-    let stage = Stage::new(vec![HearRule::on("candlestick", miss).first(2)]);
+    let stage = Stage::new(vec![HearRule::on("candlestick", miss).first(3)]);
     stage.run(&["--check", "off"]).expect(0);
     let spoken = stage.did("accepted", "");
     stage.run(&[]).expect(0);
@@ -208,7 +315,7 @@ fn takes_of_an_unchecked_run_are_heard_by_a_checked_one_and_not_spoken_again() {
 
 #[test]
 fn a_run_that_was_killed_hears_what_is_on_the_disk_and_accepts_the_same_takes() {
-    let miss = || HearRule::on("candlestick", HearDeed::Miss { word: "candlestick".into() }).first(2);
+    let miss = || HearRule::on("candlestick", HearDeed::Miss { word: "candlestick".into() }).first(3);
     let whole = Stage::new(vec![miss()]);
     whole.run(&[]).expect(0);
     let mut stage = Stage::new(vec![miss()]);
@@ -223,16 +330,18 @@ fn a_run_that_was_killed_hears_what_is_on_the_disk_and_accepts_the_same_takes() 
     child.wait().expect("gone");
     stage.script.step_ms = 0;
     stage.run(&[]).expect(0);
-    let takes = |stage: &Stage| {
-        let dump = stage.desk.run(&["checkpoint", "dump", "book.narration"]).expect(0).stdout();
-        let done = dump.lines().filter(|line| line.contains("done  "));
-        let mut done: Vec<String> =
-            done.map(|line| line.split_whitespace().skip(2).collect::<Vec<_>>().join(" ")).collect();
-        done.sort();
-        done
-    };
-    assert_eq!(takes(&stage), takes(&whole));
+    assert_eq!(accepted(&stage), accepted(&whole));
     assert_eq!(stage.desk.read("book.wav"), whole.desk.read("book.wav"));
+}
+
+/// The accepted takes of a job, as its journal has them.
+fn accepted(stage: &Stage) -> Vec<String> {
+    let dump = stage.desk.run(&["checkpoint", "dump", "book.narration"]).expect(0).stdout();
+    let done = dump.lines().filter(|line| line.contains("done  "));
+    let mut done: Vec<String> =
+        done.map(|line| line.split_whitespace().skip(2).collect::<Vec<_>>().join(" ")).collect();
+    done.sort();
+    done
 }
 
 #[test]

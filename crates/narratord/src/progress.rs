@@ -23,8 +23,10 @@ pub struct Tally {
     resumed: u32,
     quarantined: u32,
     retries: u32,
+    /// Spoken and not yet heard; none when nobody listens.
+    unheard: Option<u32>,
     characters_left: u64,
-    /// Spoken in this run alone: what the speed is computed from.
+    /// Spoken in this run alone, and heard where somebody listens: what the speed is computed from.
     characters_spoken: u64,
     seconds_spoken: f64,
     seconds_resumed: f64,
@@ -39,11 +41,14 @@ pub struct Snapshot {
     pub done: u32,
     pub quarantined: u32,
     pub retries: u32,
+    /// Takes that wait to be heard; absent when nobody listens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unheard: Option<u32>,
     /// Seconds of audio that exist.
     pub audio_s: f64,
     /// Audio made in this run over the time it took; absent before the first take.
     pub speed: Option<f64>,
-    /// Seconds until all is spoken, at this run's speed.
+    /// Seconds until all is spoken, and heard where somebody listens, at this run's speed.
     pub eta_s: Option<f64>,
     pub elapsed_s: f64,
 }
@@ -56,6 +61,7 @@ impl Tally {
             resumed: 0,
             quarantined: 0,
             retries: 0,
+            unheard: None,
             characters_left: characters,
             characters_spoken: 0,
             seconds_spoken: 0.0,
@@ -84,6 +90,11 @@ impl Tally {
         self.characters_left = self.characters_left.saturating_sub(characters);
     }
 
+    /// So many takes wait to be heard now.
+    pub fn waiting(&mut self, unheard: usize) {
+        self.unheard = Some(unheard as u32);
+    }
+
     pub fn retried(&mut self) {
         self.retries += 1;
     }
@@ -104,6 +115,7 @@ impl Tally {
             done: self.done,
             quarantined: self.quarantined,
             retries: self.retries,
+            unheard: self.unheard,
             audio_s: self.seconds_resumed + self.seconds_spoken,
             speed: moving.then(|| self.seconds_spoken / elapsed_s),
             eta_s: moving.then(eta),
@@ -128,6 +140,9 @@ impl Snapshot {
         );
         if let Some(speed) = self.speed {
             line.push_str(&format!(", {} real time", times(speed)));
+        }
+        if let Some(unheard) = self.unheard.filter(|unheard| *unheard > 0) {
+            line.push_str(&format!(", {} to be heard", output::count(unheard.into())));
         }
         if self.retries > 0 {
             line.push_str(&format!(", {} retried", self.retries));
@@ -250,6 +265,17 @@ mod tests {
         assert_eq!(now.speed, Some(4.0));
         assert_eq!(now.eta_s, Some(4.0));
         insta::assert_snapshot!(now.line(), @"2/4 segments, 16s of audio, 4.0× real time, 4s left");
+    }
+
+    #[test]
+    fn what_waits_to_be_heard_is_not_done_yet() {
+        let mut tally = Tally::new(4, 400);
+        tally.spoken(100, 8.0);
+        tally.waiting(2);
+        let now = tally.at(Duration::from_secs(2));
+        insta::assert_snapshot!(now.line(), @"1/4 segments, 8s of audio, 4.0× real time, 2 to be heard, 6s left");
+        tally.waiting(0);
+        assert!(!tally.at(Duration::from_secs(2)).line().contains("heard"));
     }
 
     #[test]

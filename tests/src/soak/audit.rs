@@ -237,7 +237,7 @@ fn only_known_files(stage: &Stage, planned: &Script) -> Result<(), Broken> {
             || is_take(path, name)
             || folder == job.join("logs") && is_log(name)
             || folder == job
-                && (["job.toml", "script.jsonl", "ledger.jsonl", "segments.ckpt", "lock", "report.json", "report.html", "words.jsonl"]
+                && (["job.toml", "script.jsonl", "ledger.jsonl", "segments.ckpt", "lock", "report.json", "report.html", "words.jsonl", "voice.json"]
                     .contains(&name)
                     // Evidence: what was cut off the journal's end is kept for whoever wants to know.
                     || name.starts_with("segments.ckpt.torn-"))

@@ -14,10 +14,12 @@
 //! quarantine. The functions are pure; who speaks, and when, is the run loop's business.
 
 mod cut;
+mod merge;
 
 use serde::{Deserialize, Serialize};
 
 pub use cut::{Cut, cut};
+pub use merge::own_part;
 
 use crate::verdict::{Decision, Verdict};
 use crate::words::text_words;

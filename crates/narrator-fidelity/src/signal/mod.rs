@@ -21,6 +21,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+pub use pace::{letters_per_s, tells_pace};
 pub use pauses::against_words;
 
 use frames::Frames;

@@ -1,7 +1,7 @@
 //! Duration against the text.
 
 use super::frames::Frames;
-use super::{Finding, Pace, SignalFault};
+use super::{Finding, Pace, Signal, SignalFault};
 
 /// Nobody reads slower or faster than this, in letters a second of sound. 150 takes of the starter
 /// voice lie between 13 and 20.
@@ -20,6 +20,17 @@ pub(super) fn letters(text: &str) -> u32 {
     text.chars().map(|c| if c.is_numeric() { 4 } else { u32::from(c.is_alphabetic()) }).sum()
 }
 
+/// Whether a text is long enough to tell a voice's pace, and to be held to it.
+pub fn tells_pace(text: &str) -> bool {
+    letters(text) >= OWN_LETTERS
+}
+
+/// Letters of `text` for each second of sound in its take; nothing where they tell nothing.
+pub fn letters_per_s(signal: &Signal, text: &str) -> Option<f32> {
+    let sounding: u32 = signal.sounding.iter().map(|run| run.end - run.start).sum();
+    (tells_pace(text) && sounding > 0).then(|| letters(text) as f32 * 1000.0 / sounding as f32)
+}
+
 pub(super) fn against_text(frames: &Frames, text: &str, pace: Option<Pace>) -> Option<Finding> {
     let letters = letters(text);
     let sounding: u32 = frames.sounding().iter().map(|run| run.end - run.start).sum();
@@ -27,7 +38,7 @@ pub(super) fn against_text(frames: &Frames, text: &str, pace: Option<Pace>) -> O
         return None;
     }
     let measure = letters as f32 * 1000.0 / sounding as f32;
-    let (slowest, fastest) = match pace.filter(|_| letters >= OWN_LETTERS) {
+    let (slowest, fastest) = match pace.filter(|_| tells_pace(text)) {
         Some(own) => (own.letters_per_s * SLOWER, own.letters_per_s * FASTER),
         None => (SLOWEST, FASTEST),
     };

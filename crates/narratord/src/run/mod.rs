@@ -36,7 +36,7 @@ use crate::events::{self, EventLog, Level};
 use crate::exit::Exit;
 use crate::home::{self, Home};
 use crate::job::{JobDir, JobFacts, JobFile, changed_settings, write_whole};
-use crate::models::{self, Model, Wanted};
+use crate::models::{self, Model, VoiceAt, Wanted};
 use crate::planning::{self, Planned};
 use crate::progress::{Display, Tally};
 use crate::trace::Route;
@@ -65,6 +65,8 @@ struct Prepared {
     model: Model,
     /// What the worker is asked to speak with: a voice of the model by name, or a file.
     voice: String,
+    /// The voice was cloned from a clip without its words.
+    voice_is_timbre: bool,
     planned: Planned,
     job: JobDir,
     /// Nobody chose the starter voice: it speaks because nothing better is here.
@@ -145,9 +147,25 @@ fn prepare(args: &RunArgs) -> Result<Prepared, Failure> {
         }
         None => planned.speech.voice.clone(),
     };
+    let voice_is_timbre = planned.speaker.as_ref().is_some_and(|speaker| match &speaker.at {
+        VoiceAt::User(voice) => voice.file.text.is_none(),
+        VoiceAt::Model | VoiceAt::File(_) => false,
+    });
     let hearers =
         hearers::choose(&home, &settings.check, &planned.speech.language, &settings.workers.devices)?;
-    Ok(Prepared { settings, output, ffmpeg, worker, model, voice, planned, job, makeshift, hearers })
+    Ok(Prepared {
+        settings,
+        output,
+        ffmpeg,
+        worker,
+        model,
+        voice,
+        voice_is_timbre,
+        planned,
+        job,
+        makeshift,
+        hearers,
+    })
 }
 
 /// Puts down the model that speaks, so that the same command goes on with it whatever is installed later;

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use narrator_core::SegmentId;
+use narrator_core::{Delivery, SegmentId, VoiceAbilities};
 use narrator_ipc::RunDir;
 use narrator_journal::RunId;
 use narrator_pool::{
@@ -17,7 +17,7 @@ use narrator_proto::Precision;
 use super::Prepared;
 use super::check::hearers::Hearers;
 use super::check::notes::Notes;
-use super::check::{self, Crew};
+use super::check::{self, Checker, Crew};
 use super::keeper::{Keeper, Sink};
 use super::signals::{Asked, Signals};
 use crate::error::Failure;
@@ -62,24 +62,32 @@ async fn drive(speaking: Speaking<'_>, tally: Tally, display: &mut Display) -> R
     let Speaking { work, run, pending, keeper, log, signals, checks } = speaking;
     let configuration = configuration(work, run, pending.len())?;
     let tally = Arc::new(Mutex::new(tally));
-    let view = View { tally: Arc::clone(&tally), keeper, work, log, checked: checks.is_some() };
+
+    let checker =
+        checks.map(|(hearers, notes)| Arc::new(check::checker(work, hearers, keeper, notes, &tally, log)));
+    let view = View { tally, keeper, work, log, checker: checker.clone() };
     let told = |event: &PoolEvent| view.heard(event);
+    let look = || {
+        let unheard = checker.as_ref().map(|checker| checker.course().unheard());
+        let mut tally = view.tally();
+        if let Some(unheard) = unheard {
+            tally.waiting(unheard);
+        }
+        tally.clone()
+    };
     let controls;
-    let mut running: Pin<Box<dyn Future<Output = Result<Stopped, PoolError>> + '_>> = match checks {
-        None => {
+    let mut running: Pin<Box<dyn Future<Output = Result<Stopped, PoolError>> + '_>> =
+        if let (Some((hearers, _)), Some(checker)) = (checks, &checker) {
+            let crew = Crew::new(&configuration, hearers, Some(work.voice.clone()));
+            controls = crew.controls();
+            Box::pin(async move { Box::pin(crew.work(checker, told)).await })
+        } else {
             let pool = Pool::new(configuration);
             controls = vec![pool.control()];
             let source = Source { work: works(work, &pending) };
             let running = pool.run(source, Sink(keeper.clone()), told);
             Box::pin(async { running.await.map(|outcome| outcome.stopped) })
-        }
-        Some((hearers, notes)) => {
-            let checker = Arc::new(check::checker(work, hearers, keeper, notes, &tally, log));
-            let crew = Crew::new(&configuration, hearers, Some(work.voice.clone()));
-            controls = crew.controls();
-            Box::pin(async move { Box::pin(crew.work(&checker, told)).await })
-        }
-    };
+        };
     let asked = tokio::spawn(signals.clone().report(move |asked| match asked {
         Asked::Drain => controls.iter().for_each(|control| control.drain("a signal")),
         Asked::StopNow => controls.iter().for_each(|control| control.stop_now("a second signal")),
@@ -90,7 +98,7 @@ async fn drive(speaking: Speaking<'_>, tally: Tally, display: &mut Display) -> R
         tokio::select! {
             outcome = &mut running => break outcome,
             _ = show.tick() => {
-                let tally = view.tally();
+                let tally = look();
                 display.show(&tally);
                 if told.elapsed() >= TELL_EVERY {
                     told = Instant::now();
@@ -100,8 +108,9 @@ async fn drive(speaking: Speaking<'_>, tally: Tally, display: &mut Display) -> R
         }
     };
     asked.abort();
-    display.show(&view.tally());
-    log.emit(Level::Info, "progress", &view.tally().at(display.elapsed()));
+    let tally = look();
+    display.show(&tally);
+    log.emit(Level::Info, "progress", &tally.at(display.elapsed()));
     match outcome {
         Ok(stopped) => Ok(stopped),
         Err(error) => Err(Failure::new(Exit::Stopped, "the workers' supervision ended before its time")
@@ -168,6 +177,7 @@ fn works(work: &Prepared, pending: &[SegmentId]) -> VecDeque<Work> {
             voice: Some(work.voice.clone()),
             speed: speech.speed,
             first_take: 0,
+            delivery: Delivery::default(),
         }),
     };
     pending.iter().filter_map(|id| script.segment(*id)).map(of).collect()
@@ -200,8 +210,8 @@ struct View<'a> {
     keeper: &'a Keeper,
     work: &'a Prepared,
     log: &'a EventLog,
-    /// The checker counts what is settled.
-    checked: bool,
+    /// Counts what is settled, where takes are heard.
+    checker: Option<Arc<Checker>>,
 }
 
 impl View<'_> {
@@ -216,7 +226,14 @@ impl View<'_> {
             self.log.emit_named(level, event);
         }
         match &event.what {
-            What::SegmentDone { .. } | What::SegmentQuarantined { .. } if self.checked => {}
+            What::SegmentDone { .. } | What::SegmentQuarantined { .. } if self.checker.is_some() => {}
+            What::WorkerAble { calm, timbre_alone, .. } => {
+                // A voice that has nothing but its timbre has no other way to be spoken with.
+                let timbre_alone = *timbre_alone && !self.work.voice_is_timbre;
+                let abilities = VoiceAbilities { calm: *calm, timbre_alone };
+                check::keep_abilities(&self.work.job, abilities);
+                self.checker.iter().for_each(|checker| checker.able(abilities));
+            }
             What::SegmentDone { segment, audio_ms, .. } => {
                 let mut tally = self.tally();
                 tally.spoken(self.keeper.characters(*segment), *audio_ms as f64 / 1000.0);

@@ -13,13 +13,13 @@
 //! - a recogniser that fails costs no segment: what nobody could hear is accepted and marked.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use narrator_core::settings::Quarantine;
-use narrator_core::{ContentKey, Hearing, Script, Segment, SegmentId, SpeechSettings};
+use narrator_core::{ContentKey, Hearing, Script, Segment, SegmentId, SpeechSettings, VoiceAbilities};
 use narrator_fidelity::ladder::Attempt;
-use narrator_fidelity::signal;
-use narrator_fidelity::verdict::{Decision, Evidence, Listener, Verdict, judge};
+use narrator_fidelity::signal::{self, Pace};
+use narrator_fidelity::verdict::{Decision, Evidence, Fault, Listener, Verdict, judge};
 use narrator_journal::{
     Record, Reopening, SegmentDone, SegmentQuarantined, SegmentReopened, Standing, TakeKept, TakeRefused,
     take_path,
@@ -30,6 +30,8 @@ use serde_json::json;
 use super::course::{Begin, Course, Ear, Next, Start};
 use super::ladder;
 use super::notes::{Note, Notebook, Notes, is_judged};
+use super::plan::Plan;
+use super::tempo;
 use crate::events::{EventLog, Level};
 use crate::job::JobDir;
 use crate::progress::Tally;
@@ -51,6 +53,10 @@ pub struct Checker {
     pub notebook: Mutex<Notebook>,
     /// The last word on every take so far.
     pub notes: Mutex<Notes>,
+    /// The voice's pace, once it was asked for; none where too little tells it.
+    pub pace: OnceLock<Option<Pace>>,
+    /// What the voice can do, as far as it is known.
+    pub abilities: Mutex<VoiceAbilities>,
 }
 
 /// A take that is being judged.
@@ -61,11 +67,13 @@ pub struct OnBench {
     pub pcm: Arc<[f32]>,
     /// What was heard so far, in the order of asking.
     pub hearings: Vec<Hearing>,
+    /// The second recogniser, asked as the first was, left a doubt: it is asked once more, with a search.
+    pub search: bool,
 }
 
 impl OnBench {
     fn new(take: u32, pcm: narrator_audio::flac::Pcm) -> Self {
-        Self { take, rate: pcm.rate, pcm: pcm.samples.into(), hearings: Vec::new() }
+        Self { take, rate: pcm.rate, pcm: pcm.samples.into(), hearings: Vec::new(), search: false }
     }
 }
 
@@ -74,8 +82,16 @@ impl OnBench {
 enum Step {
     Accept,
     Doubt,
-    Again { pieces: Vec<String>, rung: String },
+    Search,
+    Again { plan: Plan, rung: String, reason: String },
     GiveUp { kept: Option<u32> },
+}
+
+impl Step {
+    /// Whether somebody is to hear the take once more.
+    fn asks(&self) -> bool {
+        matches!(self, Self::Doubt | Self::Search)
+    }
 }
 
 /// A judgement, ready to be written down and carried out.
@@ -91,6 +107,11 @@ struct Conclusion {
 impl Checker {
     pub fn course(&self) -> MutexGuard<'_, Course> {
         lock(&self.course)
+    }
+
+    /// The voice says what it can do.
+    pub fn able(&self, abilities: VoiceAbilities) {
+        *lock(&self.abilities) = abilities;
     }
 
     fn segment(&self, id: SegmentId) -> Option<&Segment> {
@@ -123,10 +144,10 @@ impl Checker {
 
     /// A take cannot be read: it is made again.
     pub fn unreadable(&self, segment: SegmentId, take: u32) {
-        let Some(text) = self.segment(segment).map(|segment| segment.text.clone()) else { return };
+        let Some(plan) = self.segment(segment).map(|segment| Plan::whole(&segment.text)) else { return };
         let detail = format!("take {take} of segment {segment} cannot be read: it is spoken again");
         self.log.emit(Level::Warn, "journal_warning", &json!({ "detail": detail }));
-        self.course().refuse(segment, vec![text]);
+        self.course().refuse(segment, plan);
     }
 
     /// Hearings came in: judged, written down together, carried out.
@@ -169,7 +190,7 @@ impl Checker {
         let conclusion = if hearings.is_empty() {
             self.accept_unheard(segment, take, why)
         } else {
-            known.and_then(|known| self.conclude(segment, &known, Listener::Last))
+            known.and_then(|known| self.conclude(segment, &known, Listener::Last, false))
         };
         self.carry_out(conclusion.into_iter().collect())
     }
@@ -198,6 +219,10 @@ impl Checker {
             let known = bench.get_mut(&segment).filter(|known| known.take == heard.take)?;
             // Given again after a full disk it is there already.
             if !known.hearings.contains(&heard.hearing) {
+                // What a search hears takes the place of what was heard without one.
+                if known.search {
+                    known.hearings.pop();
+                }
                 known.hearings.push(heard.hearing.clone());
             }
             known.clone()
@@ -208,13 +233,21 @@ impl Checker {
             return Some(Conclusion { segment, take, step: Step::Doubt, records, note: None, summary });
         }
         let listener = if ear == Ear::First && has_second { Listener::First } else { Listener::Last };
-        self.conclude(segment, &known, listener)
+        self.conclude(segment, &known, listener, ear == Ear::Second && !known.search)
     }
 
-    fn conclude(&self, segment: SegmentId, known: &OnBench, listener: Listener) -> Option<Conclusion> {
+    /// `may_search`: before the take is refused for its words, a search may be made for them.
+    fn conclude(
+        &self,
+        segment: SegmentId,
+        known: &OnBench,
+        listener: Listener,
+        may_search: bool,
+    ) -> Option<Conclusion> {
         let Segment { key, text, .. } = self.segment(segment)?;
         // Here and not when it is fetched: this is a thread that may take its time.
-        let signal = signal::examine(&known.pcm, known.rate, text, None);
+        let pace = *self.pace.get_or_init(|| tempo::learn(&self.script, &self.job));
+        let signal = signal::examine(&known.pcm, known.rate, text, pace);
         let verdict = judge(&Evidence {
             segment: Some(segment),
             text,
@@ -226,11 +259,12 @@ impl Checker {
         let (step, records, verdict) = match verdict.decision {
             Decision::SecondOpinion => (Step::Doubt, Vec::new(), verdict),
             Decision::Accept => (Step::Accept, self.acceptance(key, take), verdict),
+            Decision::Retry if may_search && of_words_alone(&verdict) => (Step::Search, Vec::new(), verdict),
             Decision::Retry | Decision::Quarantine => self.refusal(segment, take, verdict),
         };
         let outcome = match &step {
             Step::Accept => "accept",
-            Step::Doubt => "second_opinion",
+            Step::Doubt | Step::Search => "second_opinion",
             Step::Again { .. } => "retry",
             Step::GiveUp { .. } => "quarantine",
         };
@@ -245,7 +279,7 @@ impl Checker {
             heard: known.hearings.iter().map(Hearing::text).collect(),
             verdict: Some(verdict),
         };
-        let note = (step != Step::Doubt).then_some(note);
+        let note = (!step.asks()).then_some(note);
         Some(Conclusion { segment, take, step, records, note, summary })
     }
 
@@ -261,7 +295,7 @@ impl Checker {
 
     /// The records of a refused take, and what is tried next.
     fn refusal(&self, segment: SegmentId, take: u32, verdict: Verdict) -> (Step, Vec<Record>, Verdict) {
-        let Some(Segment { key, text, .. }) = self.segment(segment) else {
+        let Some(found @ Segment { key, .. }) = self.segment(segment) else {
             return (Step::GiveUp { kept: None }, Vec::new(), verdict);
         };
         let replay = self.keeper.replay_of(key);
@@ -276,14 +310,16 @@ impl Checker {
             replay.refused(key).iter().filter(|refused| refused.take != take).cloned().collect();
         let mut history = ladder::history(key, &before, &lock(&self.notes));
         history.push(Attempt { rung: ladder::rung_after(&before), verdict: verdict.clone() });
-        let (next, rung) = ladder::next(text, &history);
-        let (faults, reason, rung) = (verdict.faults(), verdict.summary(), ladder::name(rung));
+        let voice = *lock(&self.abilities);
+        let (next, rung, why) = ladder::next(&self.script, found, voice, &history);
+        let reason = why.unwrap_or_else(|| verdict.summary());
+        let (faults, rung) = (verdict.faults(), ladder::name(rung));
         let refused =
             TakeRefused { segment, key: *key, take, faults, next: rung.clone(), reason: reason.clone() };
         match next {
-            Next::Speak(pieces) => {
+            Next::Speak(plan) => {
                 records.push(Record::TakeRefused(refused));
-                (Step::Again { pieces, rung }, records, verdict)
+                (Step::Again { plan, rung, reason }, records, verdict)
             }
             Next::Quarantine => {
                 let all = before.iter().map(|it| (it.faults, it.take)).chain([(faults, take)]);
@@ -330,11 +366,14 @@ impl Checker {
 
     fn take_step(&self, conclusion: Conclusion) {
         let Conclusion { segment, take, step, summary, .. } = conclusion;
-        if step != Step::Doubt {
+        if !step.asks() {
             lock(&self.bench).remove(&segment);
         }
         match step {
-            Step::Doubt => {
+            Step::Doubt | Step::Search => {
+                if let (Step::Search, Some(known)) = (&step, lock(&self.bench).get_mut(&segment)) {
+                    known.search = true;
+                }
                 self.log.emit(
                     Level::Debug,
                     "take_doubted",
@@ -356,14 +395,14 @@ impl Checker {
                 );
                 self.settled(segment, true);
             }
-            Step::Again { pieces, rung } => {
+            Step::Again { plan, rung, reason } => {
                 self.log.emit(
                     Level::Warn,
                     "take_refused",
-                    &json!({ "segment": segment, "take": take, "reason": summary, "next": rung }),
+                    &json!({ "segment": segment, "take": take, "reason": reason, "next": rung }),
                 );
                 lock(&self.tally).retried();
-                self.course().refuse(segment, pieces);
+                self.course().refuse(segment, plan);
             }
             Step::GiveUp { kept } => {
                 self.log.emit(
@@ -396,6 +435,11 @@ impl Checker {
     }
 }
 
+/// Whether only what was heard speaks against a take, and nothing in its samples.
+fn of_words_alone(verdict: &Verdict) -> bool {
+    verdict.complaints.iter().all(|complaint| !matches!(complaint.fault, Fault::Signal { .. }))
+}
+
 /// Where each segment of the script begins, and what an earlier run did of it.
 pub fn starts(script: &Script, keeper: &Keeper, notes: &Notes, strict: bool) -> Vec<Start> {
     let start = |segment: &Segment| {
@@ -411,7 +455,7 @@ pub fn starts(script: &Script, keeper: &Keeper, notes: &Notes, strict: bool) -> 
                     Begin::Hear { take: take.take }
                 } else {
                     let rung = ladder::rung_after(replay.refused(&key));
-                    Begin::Speak(ladder::pieces_of(rung, &segment.text))
+                    Begin::Speak(Plan::of(rung, script, segment))
                 }
             }
         };

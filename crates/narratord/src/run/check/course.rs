@@ -24,7 +24,9 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use narrator_core::{ContentKey, SegmentId};
+use narrator_core::{ContentKey, Delivery, SegmentId};
+
+use super::plan::Plan;
 
 /// Takes that may wait to be heard before speaking pauses, by the number of recognisers' processes: a batch in
 /// each engine, one beside it, and some on the way, so that a recogniser always finds a full batch; and no more,
@@ -57,7 +59,7 @@ impl Ear {
 }
 
 /// A segment as the course begins with it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Start {
     pub segment: SegmentId,
     pub key: ContentKey,
@@ -66,12 +68,13 @@ pub struct Start {
     pub next_take: u32,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Begin {
-    /// In these pieces; one is the whole text.
-    Speak(Vec<String>),
+    Speak(Plan),
     /// The take is on disk, and not yet judged.
-    Hear { take: u32 },
+    Hear {
+        take: u32,
+    },
 }
 
 /// A text to speak.
@@ -79,16 +82,17 @@ pub enum Begin {
 pub struct SpeakOrder {
     pub segment: SegmentId,
     pub text: String,
-    /// The whole segment, or a piece of it.
+    /// The text is the segment's, and not a piece of it or more than it.
     pub whole: bool,
     pub take: u32,
+    pub delivery: Delivery,
 }
 
-/// What to do with a take that was spoken.
+/// What is to become of a take that was spoken.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Spoken {
-    /// It is the whole segment.
-    Whole,
+    /// It is all of this plan, with the segment's own part in it.
+    Whole(Plan),
     /// More pieces are to come.
     Piece,
     /// All pieces are there: these before it, in order.
@@ -98,10 +102,9 @@ pub enum Spoken {
 }
 
 /// What follows a refusal.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Next {
-    /// Speak it again, in these pieces.
-    Speak(Vec<String>),
+    Speak(Plan),
     Quarantine,
 }
 
@@ -110,7 +113,7 @@ struct Leg {
     key: ContentKey,
     place: Place,
     /// What is to be spoken, or was last.
-    pieces: Vec<String>,
+    plan: Plan,
     /// Samples of the pieces that are there.
     made: Vec<Vec<f32>>,
     next_take: u32,
@@ -138,6 +141,8 @@ pub struct Course {
     open: usize,
     unheard: usize,
     most_unheard: usize,
+    /// Spoken for the first time before anything is heard: they tell the voice's pace.
+    tellers: BTreeSet<SegmentId>,
     /// A recogniser that is not there, or not any more, is never asked.
     deaf: [bool; 2],
     mute: bool,
@@ -156,9 +161,9 @@ impl Course {
                 continue;
             }
             leaders.insert(key, segment);
-            let (place, pieces) = match begin {
-                Begin::Speak(pieces) => (Place::ToSpeak, pieces),
-                Begin::Hear { take } => (Place::ToHear { take, ear: Ear::First }, Vec::new()),
+            let (place, plan) = match begin {
+                Begin::Speak(plan) => (Place::ToSpeak, plan),
+                Begin::Hear { take } => (Place::ToHear { take, ear: Ear::First }, Plan::pieces(Vec::new())),
             };
             if place == Place::ToSpeak {
                 course.to_speak.insert(segment);
@@ -166,11 +171,19 @@ impl Course {
                 course.unheard += 1;
                 course.to_hear[0].push_back(segment);
             }
-            let leg = Leg { key, place, pieces, made: Vec::new(), next_take, followers: Vec::new() };
+            let leg = Leg { key, place, plan, made: Vec::new(), next_take, followers: Vec::new() };
             course.legs.insert(segment, leg);
             course.open += 1;
         }
         course
+    }
+
+    /// Nothing is heard before each of these has been spoken once, if it is spoken at all.
+    pub fn wait_for(&mut self, tellers: impl IntoIterator<Item = SegmentId>) {
+        let unspoken = |segment: &SegmentId| {
+            self.legs.get(segment).is_some_and(|leg| leg.place == Place::ToSpeak && leg.next_take == 0)
+        };
+        self.tellers = tellers.into_iter().filter(unspoken).collect();
     }
 
     /// Nothing more will be spoken, unless the ladder asks for it.
@@ -188,24 +201,31 @@ impl Course {
         self.to_hear[ear.index()].len()
     }
 
+    /// Takes that are spoken and not yet judged.
+    pub fn unheard(&self) -> usize {
+        self.unheard
+    }
+
     /// The next text to speak; nothing while enough takes wait to be heard.
     pub fn speak(&mut self) -> Option<SpeakOrder> {
         let segment = match self.again.pop_first() {
             Some(segment) => segment,
-            None if self.unheard >= self.most_unheard => return None,
+            None if self.unheard >= self.most_unheard && self.tellers.is_empty() => return None,
             None => self.to_speak.pop_first()?,
         };
         let leg = self.legs.get_mut(&segment)?;
         leg.place = Place::Speaking;
-        let text = leg.pieces.get(leg.made.len()).cloned().unwrap_or_default();
-        Some(SpeakOrder { segment, text, whole: leg.pieces.len() == 1, take: leg.next_take })
+        let Plan { texts, delivery, own } = &leg.plan;
+        let text = texts.get(leg.made.len()).cloned().unwrap_or_default();
+        let whole = texts.len() == 1 && own.is_none();
+        Some(SpeakOrder { segment, text, whole, take: leg.next_take, delivery: *delivery })
     }
 
     /// A text was spoken. Nothing of it is durable yet.
     pub fn spoken(&self, segment: SegmentId) -> Spoken {
         match self.legs.get(&segment) {
-            Some(leg) if leg.place == Place::Speaking => match leg.pieces.len() {
-                0 | 1 => Spoken::Whole,
+            Some(leg) if leg.place == Place::Speaking => match leg.plan.texts.len() {
+                0 | 1 => Spoken::Whole(leg.plan.clone()),
                 pieces if leg.made.len() + 1 < pieces => Spoken::Piece,
                 _ => Spoken::Last(leg.made.clone()),
             },
@@ -233,6 +253,7 @@ impl Course {
         let Some(leg) = self.legs.get_mut(&segment) else { return true };
         leg.next_take = leg.next_take.max(take + 1);
         leg.made.clear();
+        self.tellers.remove(&segment);
         self.unheard += 1;
         self.ask(segment, take, Ear::First)
     }
@@ -256,6 +277,9 @@ impl Course {
 
     /// The next take for a recogniser.
     pub fn hear(&mut self, ear: Ear) -> Option<(SegmentId, ContentKey, u32)> {
+        if !self.tellers.is_empty() {
+            return None;
+        }
         while let Some(segment) = self.to_hear[ear.index()].pop_front() {
             if let Some(leg) = self.legs.get_mut(&segment)
                 && let Place::ToHear { take, ear: waits_for } = leg.place
@@ -302,18 +326,19 @@ impl Course {
         }
         self.to_speak.remove(&segment);
         self.again.remove(&segment);
+        self.tellers.remove(&segment);
         self.open -= 1;
         settled
     }
 
     /// The take was refused and is to be spoken again. Its take on disk stays.
-    pub fn refuse(&mut self, segment: SegmentId, pieces: Vec<String>) {
+    pub fn refuse(&mut self, segment: SegmentId, plan: Plan) {
         let Some(leg) = self.legs.get_mut(&segment) else { return };
         if matches!(leg.place, Place::ToHear { .. } | Place::Hearing { .. }) {
             self.unheard -= 1;
         }
         leg.place = Place::ToSpeak;
-        leg.pieces = pieces;
+        leg.plan = plan;
         leg.made = Vec::new();
         self.again.insert(segment);
     }
@@ -341,6 +366,7 @@ impl Course {
     /// Nothing is spoken any more in this run; what is on disk is still heard.
     pub fn silence(&mut self) {
         self.mute = true;
+        self.tellers.clear();
     }
 }
 
@@ -362,7 +388,7 @@ mod tests {
         Start {
             segment: SegmentId(n),
             key: key(n),
-            begin: Begin::Speak(vec![format!("text {n}")]),
+            begin: Begin::Speak(Plan::whole(format!("text {n}"))),
             next_take: 0,
         }
     }
@@ -374,7 +400,7 @@ mod tests {
     /// Speaks the next text and makes it durable.
     fn speak(course: &mut Course) -> Option<(SegmentId, u32)> {
         let order = course.speak()?;
-        assert_eq!(course.spoken(order.segment), Spoken::Whole);
+        assert!(matches!(course.spoken(order.segment), Spoken::Whole(_)));
         assert!(course.durable(order.segment, order.take));
         Some((order.segment, order.take))
     }
@@ -398,7 +424,7 @@ mod tests {
         assert!(course.doubt(segment, take));
         assert!(!course.is_heard_by(segment, take, Ear::First));
         assert_eq!(course.hear(Ear::Second), Some((segment, key(1), 0)));
-        course.refuse(segment, vec!["text 1".into()]);
+        course.refuse(segment, Plan::whole("text 1"));
         assert_eq!(course.unheard, 0);
         assert_eq!(speak(&mut course), Some((segment, 1)));
     }
@@ -408,7 +434,7 @@ mod tests {
         let mut course = course(1, false);
         let (segment, _) = speak(&mut course).expect("spoken");
         course.hear(Ear::First).expect("to hear");
-        course.refuse(segment, ["One.", "Two.", "Three."].map(str::to_owned).to_vec());
+        course.refuse(segment, Plan::pieces(["One.", "Two.", "Three."].map(str::to_owned).to_vec()));
         for (at, text) in ["One.", "Two."].into_iter().enumerate() {
             let order = course.speak().expect("a piece");
             assert_eq!((order.text.as_str(), order.whole, order.take), (text, false, 1));
@@ -428,8 +454,8 @@ mod tests {
         assert_eq!(spoken, MOST);
         let (segment, ..) = course.hear(Ear::First).expect("to hear");
         let (other, ..) = course.hear(Ear::First).expect("to hear");
-        course.refuse(segment, vec!["again".into()]);
-        course.refuse(other, vec!["again".into()]);
+        course.refuse(segment, Plan::whole("again"));
+        course.refuse(other, Plan::whole("again"));
         assert_eq!(course.speak().map(|order| (order.segment, order.take)), Some((segment, 1)));
         assert!(course.durable(segment, 1));
         assert_eq!(course.speak().map(|order| order.segment), Some(other));
@@ -441,6 +467,25 @@ mod tests {
         let mut course = Course::new(vec![start(1), start(2), same], false, MOST);
         assert_eq!(std::iter::from_fn(|| speak(&mut course)).count(), 2);
         assert_eq!(course.settle(SegmentId(1)), [SegmentId(1), SegmentId(7)]);
+    }
+
+    #[test]
+    fn nothing_is_heard_before_the_pace_can_be_told_however_much_waits() {
+        let waiting = (10..200).map(|n| Start { begin: Begin::Hear { take: 0 }, next_take: 1, ..start(n) });
+        let mut course = Course::new((1..4).map(start).chain(waiting).collect(), true, MOST);
+        course.wait_for([SegmentId(1), SegmentId(2), SegmentId(3), SegmentId(10)]);
+        assert!(speak(&mut course).is_some());
+        assert_eq!(course.hear(Ear::First), None);
+        let order = course.speak().expect("the second");
+        assert_eq!(course.settle(order.segment), [SegmentId(2)], "the voice gave it up");
+        assert!(speak(&mut course).is_some());
+        assert!(course.hear(Ear::First).is_some());
+        assert_eq!(course.speak(), None, "enough waits");
+        let mut course = Course::new((1..4).map(start).collect(), true, MOST);
+        course.wait_for([SegmentId(1), SegmentId(2)]);
+        assert!(speak(&mut course).is_some());
+        course.silence();
+        assert!(course.hear(Ear::First).is_some(), "the voice is gone, and what is there is heard");
     }
 
     #[test]
@@ -461,7 +506,7 @@ mod tests {
         let mut course = Course::new(vec![waiting], false, MOST);
         assert_eq!(course.speak(), None);
         assert_eq!(course.hear(Ear::First), Some((SegmentId(1), key(1), 4)));
-        course.refuse(SegmentId(1), vec!["text".into()]);
+        course.refuse(SegmentId(1), Plan::whole("text"));
         assert_eq!(course.speak().map(|order| order.take), Some(5));
     }
 
@@ -540,7 +585,7 @@ mod tests {
                             }
                             Deed::Refuse(in_pieces) => {
                                 let count = if in_pieces { 3 } else { 1 };
-                                course.refuse(segment, vec!["text".into(); count]);
+                                course.refuse(segment, Plan::pieces(vec!["text".into(); count]));
                             }
                             _ => {
                                 let news = course.settle(segment);

@@ -4,7 +4,7 @@
 //! without a voice what is on the disk is still heard; without a recogniser the other one hears everything;
 //! without a disk all of them end.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use narrator_ipc::RunDir;
 use narrator_pool::{
@@ -17,7 +17,9 @@ use super::checker::{Checker, starts};
 use super::course::{Course, Ear, most_unheard};
 use super::flow::{ListenSink, ListenSource, SpeakSink, SpeakSource};
 use super::hearers::{Hearer, Hearers};
+use super::ladder;
 use super::notes::{Notebook, Notes};
+use super::tempo;
 use crate::events::{EventLog, Level};
 use crate::progress::Tally;
 use crate::run::Prepared;
@@ -37,12 +39,11 @@ pub(in crate::run) fn checker(
 ) -> Checker {
     let script = work.planned.plan.script.clone();
     let starts = starts(&script, keeper, notes, hearers.strict);
+    let most_unheard = most_unheard(hearers.first.devices.len());
+    let mut course = Course::new(starts, hearers.second.is_some(), most_unheard);
+    course.wait_for(tempo::tellers(&script).iter().map(|segment| segment.id));
     Checker {
-        course: Mutex::new(Course::new(
-            starts,
-            hearers.second.is_some(),
-            most_unheard(hearers.first.devices.len()),
-        )),
+        course: Mutex::new(course),
         speech: work.planned.speech.clone(),
         job: work.job.clone(),
         keeper: Arc::clone(keeper),
@@ -53,6 +54,8 @@ pub(in crate::run) fn checker(
         bench: Mutex::default(),
         notebook: Mutex::new(Notebook::open(&work.job)),
         notes: Mutex::new(notes.clone()),
+        pace: OnceLock::new(),
+        abilities: Mutex::new(ladder::known_abilities(&work.job)),
         script,
     }
 }

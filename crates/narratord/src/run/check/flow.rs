@@ -12,8 +12,10 @@ use super::checker::{Checker, OnBench};
 use super::course::{Ear, Spoken};
 use super::hearers::primary;
 
-/// Hypotheses that the second recogniser follows: it is asked seldom, and its word is the last.
-const SECOND_BEAMS: u16 = 5;
+/// Hypotheses that the second recogniser follows in a search. A search costs about five times what a hearing
+/// without one does, which reads the text as a draft; so it is made for what would be refused otherwise, and its
+/// word is the last.
+const SEARCH_BEAMS: u16 = 5;
 /// Silence between two pieces of one segment, in seconds: that between two sentences of a paragraph, less
 /// what voices leave at the ends of a take.
 const JOINT_S: f32 = 0.12;
@@ -42,6 +44,7 @@ impl SegmentSource for SpeakSource {
             voice: self.voice.clone().or_else(|| Some(segment.voice.clone())),
             speed: speech.speed,
             first_take: order.take,
+            delivery: order.delivery,
         };
         Lease::Work(Work { segment: segment.id, key, task: Task::Speak(task) })
     }
@@ -77,7 +80,10 @@ impl SpeakSink {
         let whole = |take, rate, pcm| Some(WholeTake { segment, key, take, rate, pcm });
         let spoken = self.0.course().spoken(segment);
         match spoken {
-            Spoken::Whole => whole(take.take, take.sample_rate, take.pcm.clone()),
+            Spoken::Whole(plan) => {
+                let rate = take.sample_rate;
+                whole(take.take, rate, plan.own_of(take.pcm.clone(), rate))
+            }
             Spoken::Last(before) => {
                 let number = self.0.course().take_number(segment);
                 whole(number, take.sample_rate, joined(before, &take.pcm, take.sample_rate))
@@ -171,7 +177,7 @@ impl ListenSource {
             expected: text,
             transcribe: true,
             context: String::new(),
-            beams: if self.ear == Ear::Second { SECOND_BEAMS } else { 1 },
+            beams: if self.ear == Ear::Second && on_bench.search { SEARCH_BEAMS } else { 1 },
             seed: key.row_seed(on_bench.take),
         };
         Lease::Work(Work { segment, key, task: Task::Listen(task) })

@@ -1,43 +1,71 @@
-//! From a refusal to what the voice is asked next: the rungs of [`narrator_fidelity::ladder`] that this
-//! program can climb, in pieces that are spoken one after the other.
+//! From a refusal to what the voice is asked next: the rungs of [`narrator_fidelity::ladder`] as this program
+//! climbs them. What each of them asks for is in [`plan`](super::plan).
 //!
 //! The journal keeps a rung by its name and a take's complaints in words; the verdicts themselves are in the
 //! notes. A history is put together from both. A verdict that a power cut took is as one without complaints:
 //! the climb goes on where it was, and only that two takes failed alike is not known.
+//!
+//! What a voice can do is announced by its worker when it is ready, and kept in the job (`voice.json`), so that
+//! a run that only hears what an earlier one spoke climbs as that one would have.
 
-use narrator_core::ContentKey;
-use narrator_fidelity::ladder::{Abilities, Attempt, Cut, Rung, cut, next_rung};
+use std::path::PathBuf;
+
+use narrator_core::{ContentKey, Script, Segment, VoiceAbilities};
+use narrator_fidelity::ladder::{Abilities, Attempt, Rung, next_rung};
 use narrator_fidelity::verdict::{Decision, Verdict};
 use narrator_journal::TakeRefused;
 
 use super::course::Next;
 use super::notes::Notes;
+use super::plan::{Plan, neighbour};
+use crate::job::{JobDir, write_whole};
 
-/// Pieces are not shorter than this many words: what is shorter is spoken with its neighbour.
-const PIECE_WORDS: usize = 3;
-
-/// What the ladder may ask for. Voices draw random numbers, so that another seed is another take; none of
-/// the engines can be told to sample calmly, and the recognisers were asked before a take is refused.
-const ABILITIES: Abilities =
-    Abilities { seeded: true, calmer: false, second_listener: false, neighbour: false, other_references: 0 };
-
-/// What is tried next, and the name of its rung.
-pub fn next(text: &str, history: &[Attempt]) -> (Next, Rung) {
-    match next_rung(text, history, &ABILITIES) {
-        Some(step) if step.rung.speaks() => (Next::Speak(pieces_of(step.rung, text)), step.rung),
-        _ => (Next::Quarantine, Rung::Quarantine),
+/// What the ladder may ask for. Every voice draws random numbers, so that another seed is another take, and the
+/// recognisers were asked before a take is refused.
+fn abilities(script: &Script, segment: &Segment, voice: VoiceAbilities) -> Abilities {
+    Abilities {
+        seeded: true,
+        calmer: voice.calm,
+        second_listener: false,
+        neighbour: neighbour(script, segment).is_some(),
+        other_references: u32::from(voice.timbre_alone),
     }
 }
 
-/// The pieces in which a rung speaks a text.
-pub fn pieces_of(rung: Rung, text: &str) -> Vec<String> {
-    let at = match rung {
-        Rung::SplitSentence => Cut::Sentence,
-        Rung::SplitClause => Cut::Clause,
-        _ => return vec![text.to_owned()],
-    };
-    let pieces = cut(text, at, PIECE_WORDS).into_iter().map(|piece| text[piece].trim().to_owned());
-    pieces.filter(|piece| !piece.is_empty()).collect()
+/// What is tried next, the name of its rung, and why it is this one.
+pub fn next(
+    script: &Script,
+    segment: &Segment,
+    voice: VoiceAbilities,
+    history: &[Attempt],
+) -> (Next, Rung, Option<String>) {
+    match next_rung(&segment.text, history, &abilities(script, segment, voice)) {
+        Some(step) if step.rung.speaks() => {
+            (Next::Speak(Plan::of(step.rung, script, segment)), step.rung, Some(step.reason))
+        }
+        Some(step) => (Next::Quarantine, Rung::Quarantine, Some(step.reason)),
+        None => (Next::Quarantine, Rung::Quarantine, None),
+    }
+}
+
+/// Where in the job it is kept what the voice can do.
+fn at(job: &JobDir) -> PathBuf {
+    job.root.join("voice.json")
+}
+
+/// What the voice of this job was last known to be able to do.
+pub fn known_abilities(job: &JobDir) -> VoiceAbilities {
+    let read = std::fs::read(at(job)).ok();
+    read.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+}
+
+/// Keeps what it can do. A job without it climbs without these rungs.
+pub fn keep_abilities(job: &JobDir, abilities: VoiceAbilities) {
+    if let Ok(text) = serde_json::to_vec(&abilities)
+        && known_abilities(job) != abilities
+    {
+        let _ = write_whole(&at(job), &text);
+    }
 }
 
 /// What was tried so far: each refused take with the rung that it was made on.
@@ -87,10 +115,12 @@ mod tests {
     use narrator_core::SegmentId;
 
     use super::*;
+    use crate::run::check::testing::script_of;
 
     const KEY: ContentKey = ContentKey([1; 32]);
     const TEXT: &str =
         "She walked on, and on, until it was late in the day. Then, as nobody came, she went home.";
+    const ABLE: VoiceAbilities = VoiceAbilities { calm: true, timbre_alone: true };
 
     fn refused(take: u32, next: Rung) -> TakeRefused {
         TakeRefused {
@@ -105,38 +135,58 @@ mod tests {
 
     #[test]
     fn a_rung_is_known_by_its_name() {
-        for rung in [Rung::FirstTake, Rung::NewSeed, Rung::SplitSentence, Rung::SplitClause, Rung::Quarantine]
-        {
+        let first = [Rung::FirstTake, Rung::NewSeed, Rung::CalmerSampling, Rung::SplitSentence];
+        let last = [Rung::SplitClause, Rung::MergeNeighbour, Rung::OtherReference, Rung::Quarantine];
+        for rung in first.into_iter().chain(last) {
             assert_eq!(rung_called(&name(rung)), Some(rung));
         }
         assert_eq!(name(Rung::SplitSentence), "split-sentence");
     }
 
-    #[test]
-    fn a_climb_goes_on_where_the_journal_says_it_was() {
+    /// The rungs of a segment whose takes all fail, told by the journal alone.
+    fn climb(script: &Script, at: usize, voice: VoiceAbilities) -> Vec<Rung> {
         let mut rungs = Vec::new();
         let mut journal: Vec<TakeRefused> = Vec::new();
         loop {
             let mut history = history(&KEY, &journal, &Notes::new());
             history.push(Attempt { rung: rung_after(&journal), verdict: unknown() });
-            let (next, rung) = next(TEXT, &history);
+            let (next, rung, why) = next(script, &script.segments[at], voice, &history);
+            assert!(why.is_some());
             rungs.push(rung);
             if next == Next::Quarantine {
-                break;
+                return rungs;
             }
             journal.push(refused(journal.len() as u32, rung));
         }
-        let expected =
-            [Rung::NewSeed, Rung::NewSeed, Rung::SplitSentence, Rung::SplitClause, Rung::Quarantine];
-        assert_eq!(rungs, expected);
     }
 
     #[test]
-    fn pieces_are_the_text() {
-        let pieces = pieces_of(Rung::SplitSentence, TEXT);
-        assert_eq!(pieces.len(), 2);
-        assert_eq!(pieces.join(" "), TEXT);
-        assert!(pieces_of(Rung::SplitClause, TEXT).len() > 2);
-        assert_eq!(pieces_of(Rung::NewSeed, TEXT), [TEXT]);
+    fn a_climb_goes_on_where_the_journal_says_it_was() {
+        use Rung::{CalmerSampling, NewSeed, OtherReference, Quarantine, SplitClause, SplitSentence};
+        let script = script_of(&[(TEXT, 350)]);
+        let usual = climb(&script, 0, VoiceAbilities::default());
+        assert_eq!(usual, [NewSeed, NewSeed, SplitSentence, SplitClause, Quarantine]);
+        let all = [NewSeed, NewSeed, CalmerSampling, SplitSentence, SplitClause, OtherReference, Quarantine];
+        assert_eq!(climb(&script, 0, ABLE), all);
+    }
+
+    #[test]
+    fn only_what_is_short_and_has_a_neighbour_is_spoken_with_it() {
+        use Rung::{MergeNeighbour, NewSeed, Quarantine};
+        let script = script_of(&[("“No!”", 350), (TEXT, 650)]);
+        let usual = VoiceAbilities::default();
+        assert_eq!(climb(&script, 0, usual), [NewSeed, NewSeed, MergeNeighbour, Quarantine]);
+        assert!(!climb(&script, 1, usual).contains(&MergeNeighbour));
+        let alone = script_of(&[("“No!”", 350)]);
+        assert_eq!(climb(&alone, 0, usual), [NewSeed, NewSeed, Quarantine]);
+    }
+
+    #[test]
+    fn what_a_voice_can_do_is_kept_in_the_job() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let job = JobDir::new(folder.path());
+        assert_eq!(known_abilities(&job), VoiceAbilities::default());
+        keep_abilities(&job, ABLE);
+        assert_eq!(known_abilities(&job), ABLE);
     }
 }

@@ -22,7 +22,13 @@ mod flow;
 pub mod hearers;
 mod ladder;
 pub mod notes;
+mod plan;
+mod tempo;
+#[cfg(test)]
+mod testing;
 
+pub use checker::Checker;
 pub(in crate::run) use crew::checker;
 pub use crew::{Crew, alone, is_worth_a_line};
 pub use flow::WholeTake;
+pub use ladder::keep_abilities;

@@ -101,7 +101,8 @@ pub struct PlacedWord {
     pub time: WordTime,
 }
 
-/// Writes `words.jsonl`: every segment of the script whose take was heard, in order.
+/// Writes `words.jsonl`: every segment of the script whose take was heard, in order. When none was there is no
+/// such file.
 pub fn write_words(job: &JobDir, script: &Script, replay: &Replay, notes: &Notes) -> Result<(), Failure> {
     let mut lines = Vec::new();
     for segment in &script.segments {
@@ -118,5 +119,14 @@ pub fn write_words(job: &JobDir, script: &Script, replay: &Replay, notes: &Notes
         serde_json::to_writer(&mut lines, &line).unwrap_or_default();
         lines.push(b'\n');
     }
-    write_whole(&job.root.join("words.jsonl"), &lines)
+    let path = job.root.join("words.jsonl");
+    if !lines.is_empty() {
+        return write_whole(&path, &lines);
+    }
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure::io("remove", &path, error))
+        }
+        _ => Ok(()),
+    }
 }
