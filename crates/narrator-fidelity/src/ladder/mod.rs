@@ -118,7 +118,8 @@ pub fn next_rung(text: &str, history: &[Attempt], can: &Abilities) -> Option<Ste
         return step(Rung::SplitSentence, format!("whole it fails: {why}"));
     }
     if used(Rung::SplitClause) == 0 && cut(text, Cut::Clause, CLAUSE_WORDS).len() > 1 {
-        return step(Rung::SplitClause, format!("by sentences it fails: {why}"));
+        let how = if used(Rung::SplitSentence) > 0 { "by sentences" } else { "whole" };
+        return step(Rung::SplitClause, format!("{how} it fails: {why}"));
     }
     if can.neighbour && words <= SHORT_WORDS && used(Rung::MergeNeighbour) == 0 {
         return step(Rung::MergeNeighbour, format!("too short to be spoken alone: {why}"));
