@@ -44,10 +44,27 @@ impl ContentKey {
         blake3::Hash::from_bytes(self.0).to_hex().to_string()
     }
 
-    pub fn from_hex(hex: &str) -> Option<Self> {
-        blake3::Hash::from_hex(hex).ok().map(|hash| Self(*hash.as_bytes()))
+    /// The key that 64 hex digits stand for, of either case.
+    pub fn from_hex(hex: impl AsRef<[u8]>) -> Option<Self> {
+        let digits: &[u8; 64] = hex.as_ref().try_into().ok()?;
+        let value = |at: usize| DIGIT_VALUES[usize::from(digits[at])];
+        let any = (0..digits.len()).fold(0, |all, at| all | value(at));
+        (any < 16).then(|| Self(std::array::from_fn(|at| value(2 * at) << 4 | value(2 * at + 1))))
     }
 }
+
+/// Of every byte the value as a hex digit, or 16 and more. A table, because which byte it is cannot be guessed
+/// ahead, and a status reads a hundred thousand keys.
+const DIGIT_VALUES: [u8; 256] = {
+    let mut values = [u8::MAX; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[b"0123456789abcdef"[value] as usize] = value as u8;
+        values[b"0123456789ABCDEF"[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
 
 impl fmt::Display for ContentKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -191,8 +208,11 @@ mod tests {
     #[test]
     fn a_key_survives_its_hex_form() {
         let key = ContentKey::of("x", &speech());
-        assert_eq!(ContentKey::from_hex(&key.to_hex()), Some(key));
+        assert_eq!(ContentKey::from_hex(key.to_hex()), Some(key));
+        assert_eq!(ContentKey::from_hex(key.to_hex().to_uppercase()), Some(key));
         assert_eq!(ContentKey::from_hex("zz"), None);
+        assert_eq!(ContentKey::from_hex("0".repeat(65)), None);
+        assert_eq!(ContentKey::from_hex("0".repeat(63) + "g"), None);
         assert_ne!(key.row_seed(0), key.row_seed(1));
     }
 }

@@ -25,9 +25,17 @@ pub enum Standing<'a> {
     Quarantined(&'a SegmentQuarantined),
 }
 
+/// What is known of a segment. Nearly all are done at once: what else there is to say of a segment lies apart,
+/// so that a long book takes little memory and time.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 struct Known {
     done: Option<SegmentDone>,
+    story: Option<Box<Story>>,
+}
+
+/// What befell a segment beside being done.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Story {
     quarantined: Option<SegmentQuarantined>,
     faults: Vec<SegmentFault>,
     spoken: Vec<SegmentDone>,
@@ -37,16 +45,31 @@ struct Known {
     first_take: u32,
 }
 
+/// Of a segment of which there is nothing to tell.
+static NO_STORY: Story = Story {
+    quarantined: None,
+    faults: Vec::new(),
+    spoken: Vec::new(),
+    refused: Vec::new(),
+    kept: None,
+    first_take: 0,
+};
+
 impl Known {
+    fn story(&self) -> &Story {
+        self.story.as_deref().unwrap_or(&NO_STORY)
+    }
+
     fn audible(&self) -> Option<&SegmentDone> {
-        let kept = || self.spoken.iter().find(|take| Some(take.take) == self.kept);
+        let story = self.story();
+        let kept = || story.spoken.iter().find(|take| Some(take.take) == story.kept);
         self.done.as_ref().or_else(kept)
     }
 
     /// The first take's number when everything is to be spoken anew, with other random numbers.
     fn anew(&self) -> u32 {
-        let spoken = self.spoken.iter().chain(&self.done).map(|take| take.take + 1);
-        spoken.max().unwrap_or_default().max(self.first_take)
+        let spoken = self.story().spoken.iter().chain(&self.done).map(|take| take.take + 1);
+        spoken.max().unwrap_or_default().max(self.story().first_take)
     }
 }
 
@@ -62,10 +85,11 @@ pub struct Replay {
 
 impl Replay {
     pub fn of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Self {
-        let mut replay = Self::default();
-        for record in records {
-            replay.apply(record);
-        }
+        let records = records.into_iter();
+        // Most records are each of a segment of its own.
+        let segments = HashMap::with_capacity(records.size_hint().1.unwrap_or_default());
+        let mut replay = Self { segments, ..Self::default() };
+        records.for_each(|record| replay.apply(record));
         replay
     }
 
@@ -80,36 +104,36 @@ impl Replay {
             Record::SegmentDone(done) => self.known(done.key).done = Some(done.clone()),
             Record::SegmentFault(fault) => {
                 self.saw(fault.incarnation);
-                let faults = &mut self.known(fault.key).faults;
+                let faults = &mut self.story(fault.key).faults;
                 if !faults.contains(fault) {
                     faults.push(fault.clone());
                 }
             }
             Record::SegmentQuarantined(given_up) => {
-                self.known(given_up.key).quarantined = Some(given_up.clone());
+                self.story(given_up.key).quarantined = Some(given_up.clone());
             }
             Record::SegmentReopened(reopened) => {
                 let gone = self.segments.remove(&reopened.key).unwrap_or_default();
                 // A take that was lost is made again as it was; one that was not liked is not.
                 let first_take = match reopened.why {
-                    Reopening::TakeLost => gone.first_take,
+                    Reopening::TakeLost => gone.story().first_take,
                     Reopening::Asked | Reopening::Refused => gone.anew(),
                 };
                 if first_take > 0 {
-                    self.known(reopened.key).first_take = first_take;
+                    self.story(reopened.key).first_take = first_take;
                 }
             }
             Record::TakeSpoken(take) => {
-                let spoken = &mut self.known(take.key).spoken;
+                let spoken = &mut self.story(take.key).spoken;
                 spoken.retain(|known| known.take != take.take);
                 spoken.push(take.clone());
             }
             Record::TakeRefused(refused) => {
-                let known = &mut self.known(refused.key).refused;
+                let known = &mut self.story(refused.key).refused;
                 known.retain(|known| known.take != refused.take);
                 known.push(refused.clone());
             }
-            Record::TakeKept(kept) => self.known(kept.key).kept = Some(kept.take),
+            Record::TakeKept(kept) => self.story(kept.key).kept = Some(kept.take),
             Record::RunClosed(closed) => self.closed = Some(closed.clone()),
             Record::Dispatched { dispatches } => {
                 for dispatch in dispatches {
@@ -121,17 +145,17 @@ impl Replay {
 
     /// Where the segment with this content stands; unknown content is pending.
     pub fn standing(&self, key: &ContentKey) -> Standing<'_> {
-        match self.segments.get(key) {
-            None => Standing::Pending(&[]),
-            Some(Known { done: Some(done), .. }) => Standing::Done(done),
-            Some(Known { quarantined: Some(given_up), .. }) => Standing::Quarantined(given_up),
-            Some(Known { faults, .. }) => Standing::Pending(faults),
+        let Some(known) = self.segments.get(key) else { return Standing::Pending(&[]) };
+        match (&known.done, &known.story().quarantined) {
+            (Some(done), _) => Standing::Done(done),
+            (None, Some(given_up)) => Standing::Quarantined(given_up),
+            (None, None) => Standing::Pending(&known.story().faults),
         }
     }
 
     /// The faults that count against a segment by the policy table.
     pub fn charged(&self, key: &ContentKey) -> impl Iterator<Item = &SegmentFault> {
-        let faults = self.segments.get(key).map_or(&[][..], |known| &known.faults);
+        let faults = self.segments.get(key).map_or(&[][..], |known| &known.story().faults);
         faults.iter().filter(|fault| Fault::policy(fault.fault).charge)
     }
 
@@ -142,22 +166,25 @@ impl Replay {
 
     /// Every segment given up, in no order.
     pub fn quarantined(&self) -> impl Iterator<Item = &SegmentQuarantined> {
-        self.segments.values().filter(|known| known.done.is_none()).filter_map(|k| k.quarantined.as_ref())
+        self.segments
+            .values()
+            .filter(|known| known.done.is_none())
+            .filter_map(|k| k.story().quarantined.as_ref())
     }
 
     /// Takes of this content that are durable and not accepted, in the order in which they were spoken.
     pub fn spoken(&self, key: &ContentKey) -> &[SegmentDone] {
-        self.segments.get(key).map_or(&[], |known| &known.spoken)
+        self.segments.get(key).map_or(&[], |known| &known.story().spoken)
     }
 
     /// Takes of this content that were heard and refused, in that order.
     pub fn refused(&self, key: &ContentKey) -> &[TakeRefused] {
-        self.segments.get(key).map_or(&[], |known| &known.refused)
+        self.segments.get(key).map_or(&[], |known| &known.story().refused)
     }
 
     /// The number from which on takes of this content are wanted.
     pub fn first_take(&self, key: &ContentKey) -> u32 {
-        self.segments.get(key).map_or(0, |known| known.first_take)
+        self.segments.get(key).map_or(0, |known| known.story().first_take)
     }
 
     /// The number of the next take of this content: behind every one that was ever spoken.
@@ -206,6 +233,10 @@ impl Replay {
 
     fn known(&mut self, key: ContentKey) -> &mut Known {
         self.segments.entry(key).or_default()
+    }
+
+    fn story(&mut self, key: ContentKey) -> &mut Story {
+        self.known(key).story.get_or_insert_default()
     }
 
     fn saw(&mut self, incarnation: Incarnation) {

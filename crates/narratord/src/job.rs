@@ -1,5 +1,7 @@
 //! The job folder: one book being narrated, and everything that is known of it.
 
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use narrator_core::{ContentKey, Settings};
@@ -110,18 +112,22 @@ impl JobDir {
 
     /// The content keys of the script, in order.
     ///
-    /// A script may have a hundred thousand lines, and a status is to be quick: the keys are cut out of
-    /// it instead of reading all of each line. The bytes `"key":"` cannot stand inside a JSON string,
+    /// A script may have a hundred thousand lines, and a status is to be quick: the key is cut out of
+    /// each line instead of reading all of it. The bytes `"key":"` cannot stand inside a JSON string,
     /// where a quotation mark always follows a backslash.
     pub fn script_keys(&self) -> Result<Vec<ContentKey>, Failure> {
         const FIELD: &[u8] = b"\"key\":\"";
         let path = self.script();
-        let text = std::fs::read(&path).map_err(|error| Failure::io("read", &path, error))?;
-        let key = |at: usize| {
-            let start = at + FIELD.len();
-            ContentKey::from_hex(std::str::from_utf8(text.get(start..start + 64)?).ok()?)
-        };
-        Ok(memchr::memmem::find_iter(&text, FIELD).filter_map(key).collect())
+        let failed = |error| Failure::io("read", &path, error);
+        let mut reader = BufReader::with_capacity(1 << 18, File::open(&path).map_err(failed)?);
+        let (mut keys, mut line) = (Vec::new(), Vec::new());
+        while reader.read_until(b'\n', &mut line).map_err(failed)? > 0 {
+            let found = memchr::memmem::rfind(&line, FIELD);
+            let hex = found.and_then(|at| line.get(at + FIELD.len()..)?.first_chunk::<64>());
+            keys.extend(hex.and_then(ContentKey::from_hex));
+            line.clear();
+        }
+        Ok(keys)
     }
 }
 
@@ -177,7 +183,7 @@ impl JobFile {
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     use std::io::Write;
     let partial = path.with_extension("part");
-    let written = std::fs::File::create(&partial).and_then(|mut file| {
+    let written = File::create(&partial).and_then(|mut file| {
         file.write_all(bytes)?;
         file.sync_all()
     });
@@ -193,7 +199,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 #[cfg(unix)]
 fn sync_name(path: &Path) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    std::fs::File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all())
+    File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all())
 }
 
 /// Where a folder cannot be opened as a file, the file system's own journal keeps names.
