@@ -22,3 +22,4 @@ mod whisper;
 pub use device::{DeviceMemory, device_memory};
 pub use manner::{Device, LoadOptions, Precision, set_threads};
 pub use registry::{ENGINES, LISTENERS, load_synthesizer, load_transcriber};
+pub use starter::{SpokenWord, StarterTimes};

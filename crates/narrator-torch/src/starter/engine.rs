@@ -149,14 +149,13 @@ impl Starter {
         Ok(())
     }
 
-    /// Phoneme ids of the utterances that `text` falls into; marks without a word join nothing and are
-    /// left out.
-    fn utterances(&self, text: &str) -> Result<VecDeque<Vec<i64>>, EngineError> {
+    /// Phonemes of the utterances that `text` falls into; marks without a word join nothing and are left out.
+    fn utterances(&self, text: &str) -> Result<VecDeque<String>, EngineError> {
         let mut utterances = VecDeque::new();
         for sentence in sentences(text) {
             let phonemes = self.phonemiser.phonemes(&sentence)?;
             let audible = parts(&phonemes, MAX_PHONEMES).into_iter().filter(|part| is_audible(part));
-            utterances.extend(audible.map(|part| self.phonemiser.ids(part)));
+            utterances.extend(audible.map(str::to_owned));
         }
         if utterances.is_empty() {
             return Err(bad_request(format!(
@@ -165,6 +164,17 @@ impl Starter {
             )));
         }
         Ok(utterances)
+    }
+
+    /// The utterances of a take of `text` at speed 1: phonemes, and which of them sounds in each step.
+    pub(super) fn timed(&self, text: &str) -> Result<Vec<(String, Vec<i64>)>, EngineError> {
+        let utterances = self.utterances(text)?.into_iter();
+        utterances
+            .map(|phonemes| {
+                let steps = self.voice.steps(&self.phonemiser.ids(&phonemes), 1.0)?;
+                Ok((phonemes, steps))
+            })
+            .collect()
     }
 
     /// Speaks the next utterance of the oldest row.
@@ -187,6 +197,7 @@ impl Synthesizer for Starter {
         self.check(&request)?;
         let begun = Instant::now();
         let utterances = self.utterances(&request.text)?;
+        let utterances = utterances.iter().map(|phonemes| self.phonemiser.ids(phonemes)).collect();
         self.rows.push_back(Row {
             id: request.row,
             speed: request.speed,

@@ -37,10 +37,12 @@ mod prosody;
 mod spelling;
 mod text;
 mod text_encoder;
+mod times;
 mod vocoder;
 mod voice;
 
 pub(crate) use engine::load;
+pub use times::{SpokenWord, StarterTimes};
 
 /// The engine's name in the registry.
 pub(crate) const ENGINE: &str = "starter";

@@ -13,7 +13,10 @@ const DILATIONS: [i64; 6] = [1, 2, 4, 8, 1, 2];
 /// The network's pitch is in hundreds of hertz.
 const HERTZ: f64 = 100.0;
 
-/// Durations are counted in steps of 25 ms; pitch and spectra come in frames of half a step.
+/// Length of a step.
+pub(super) const STEP_MS: u32 = 25;
+
+/// Durations are counted in steps; pitch and spectra come in frames of half a step.
 const FRAMES_PER_STEP: i64 = 2;
 
 pub(super) struct Prosody {
@@ -47,6 +50,11 @@ impl Timing {
     /// The phoneme that sounds in each frame.
     pub(super) fn phonemes_of_frames(&self) -> Vec<i64> {
         self.steps.iter().flat_map(|&phoneme| [phoneme; FRAMES_PER_STEP as usize]).collect()
+    }
+
+    /// The phoneme that sounds in each step.
+    pub(super) fn steps(&self) -> &[i64] {
+        &self.steps
     }
 
     #[cfg(test)]

@@ -47,6 +47,13 @@ impl Voice {
         })
     }
 
+    /// The phoneme that sounds in each step.
+    pub(super) fn steps(&self, ids: &[i64], speed: f32) -> Result<Vec<i64>, EngineError> {
+        tch::no_grad(|| self.prosody.time(&Tensor::f_from_slice(ids)?, speed))
+            .doing("timing phonemes")
+            .map(|timing| timing.steps().to_vec())
+    }
+
     fn spectra(&self, ids: &Tensor, timing: &Timing) -> Result<Utterance, tch::TchError> {
         let melody = self.prosody.melody(timing)?;
         let spectra = self.acoustic.spectra(ids, timing, &melody)?;
