@@ -57,6 +57,18 @@ impl Stage {
         Ran(self.command(&Self::arguments(more)).output().expect("narratord starts"))
     }
 
+    /// A run that is killed as soon as it says what is waited for; later ones speak without delay.
+    fn run_killed_at(&mut self, what: &str, is_it: impl Fn(&Value) -> bool) {
+        self.script.step_ms = 150;
+        let mut command = self.command(&Self::arguments(&[]));
+        #[expect(clippy::disallowed_methods, reason = "the program under test, killed right here")]
+        let mut child = command.spawn().expect("narratord starts");
+        self.desk.wait_for("book.narration", what, |events| events.iter().any(&is_it));
+        child.kill().expect("killed");
+        child.wait().expect("gone");
+        self.script.step_ms = 0;
+    }
+
     fn events(&self, name: &str) -> Vec<Value> {
         self.desk.events("book.narration").into_iter().filter(|event| event["event"] == name).collect()
     }
@@ -207,16 +219,7 @@ fn a_run_that_was_killed_on_a_rung_goes_on_from_there() {
     whole.run(&[]).expect(0);
     let mut stage = Stage::new(vec![miss()]);
     std::fs::write(stage.desk.path("book.md"), SHORT).expect("a book");
-    stage.script.step_ms = 150;
-    let mut command = stage.command(&Stage::arguments(&[]));
-    #[expect(clippy::disallowed_methods, reason = "the program under test, killed right here")]
-    let mut child = command.spawn().expect("narratord starts");
-    stage.desk.wait_for("book.narration", "the rung", |events| {
-        events.iter().any(|event| event["next"] == "merge-neighbour")
-    });
-    child.kill().expect("killed");
-    child.wait().expect("gone");
-    stage.script.step_ms = 0;
+    stage.run_killed_at("the rung", |event| event["next"] == "merge-neighbour");
     stage.run(&[]).expect(0);
     assert_eq!(accepted(&stage), accepted(&whole));
     assert_eq!(stage.desk.read("book.wav"), whole.desk.read("book.wav"));
@@ -319,16 +322,7 @@ fn a_run_that_was_killed_hears_what_is_on_the_disk_and_accepts_the_same_takes() 
     let whole = Stage::new(vec![miss()]);
     whole.run(&[]).expect(0);
     let mut stage = Stage::new(vec![miss()]);
-    stage.script.step_ms = 150;
-    let mut command = stage.command(&Stage::arguments(&[]));
-    #[expect(clippy::disallowed_methods, reason = "the program under test, killed right here")]
-    let mut child = command.spawn().expect("narratord starts");
-    stage.desk.wait_for("book.narration", "an accepted take", |events| {
-        events.iter().any(|event| event["event"] == "take_accepted")
-    });
-    child.kill().expect("killed");
-    child.wait().expect("gone");
-    stage.script.step_ms = 0;
+    stage.run_killed_at("an accepted take", |event| event["event"] == "take_accepted");
     stage.run(&[]).expect(0);
     assert_eq!(accepted(&stage), accepted(&whole));
     assert_eq!(stage.desk.read("book.wav"), whole.desk.read("book.wav"));

@@ -61,7 +61,7 @@ fn count(events: &[Value], name: &str) -> usize {
 
 /// Where the processor multiplies bfloat16, Qwen3-TTS speaks in it, and the last bit of a sum may then depend on
 /// how many rows are summed together; a sampled code can tip on it. In float32 a row is the same in any batch.
-pub fn rows_are_exact() -> bool {
+fn rows_are_exact() -> bool {
     #[cfg(target_arch = "x86_64")]
     {
         !std::arch::is_x86_feature_detected!("avx512bf16")

@@ -82,6 +82,8 @@ fn keys(desk: &Desk, voice: &str) -> Vec<Value> {
 #[test]
 fn a_clip_becomes_a_voice_that_a_book_is_narrated_with() {
     let desk = desk(&["base"]);
+    // One sentence: a row alone is the same on every processor, in bfloat16 as well.
+    std::fs::write(desk.path("book.txt"), "One bell rang over the water.\n").expect("written");
     clip(&desk.path("ada.wav"), GOOD);
     let add =
         ["voices", "add", "ada", "--clip", "ada.wav", "--text", "The bell rang over the harbour that night."];
@@ -107,9 +109,7 @@ fn a_clip_becomes_a_voice_that_a_book_is_narrated_with() {
     std::fs::remove_file(desk.path("book.wav")).expect("removed");
     let again = narratord(&desk, &["run", "book.txt", "-o", "book.wav", "--voice", "ada"]).expect(0);
     assert!(again.stderr().contains("listens to the voice ada, once"), "{}", again.stderr());
-    if crate::qwen::rows_are_exact() {
-        assert!(desk.read("book.wav") == first, "the audio differs");
-    }
+    assert!(desk.read("book.wav") == first, "the audio differs");
 }
 
 #[test]

@@ -1,23 +1,21 @@
-//! Judges takes and audits books from JSON lines, for benchmarks: one object a line in, one a line out.
+//! Judges takes from JSON lines, for `scripts/bench damage`: one object a line in, one a line out.
 //!
-//!   `{"id": 1, "text": "…", "hearings": [{…}], "wav": "take.wav", "last": false}` gives `{"id": 1, "verdict": {…}}`
-//!   `{"id": 2, "book": ["word", …], "heard": [{…}]}` gives `{"id": 2, "audit": {…}}`
+//!   `{"text": "…", "hearings": [{…}], "wav": "take.wav", "last": false}` gives `{"verdict": {…}}`
 //!
 //! The WAV file, where one is given, is mono with 16 bits a sample.
 
 use std::error::Error;
 use std::io::{BufRead, Write};
 
-use narrator_core::{DocId, HeardWord, Hearing, Span};
-use narrator_fidelity::{BookWord, Evidence, Listener, audit, examine, judge};
+use narrator_core::Hearing;
+use narrator_fidelity::{Evidence, Listener, examine, judge};
 use serde_json::{Value, json};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut out = std::io::stdout().lock();
     for line in std::io::stdin().lock().lines() {
         let line: Value = serde_json::from_str(&line?)?;
-        let answer = if line["book"].is_array() { audited(&line)? } else { judged(&line)? };
-        writeln!(out, "{answer}")?;
+        writeln!(out, "{}", judged(&line)?)?;
     }
     Ok(())
 }
@@ -34,22 +32,7 @@ fn judged(line: &Value) -> Result<Value, Box<dyn Error>> {
     };
     let listener = if line["last"].as_bool().unwrap_or_default() { Listener::Last } else { Listener::First };
     let evidence = Evidence { segment: None, text, hearings: &hearings, signal: signal.as_ref(), listener };
-    Ok(json!({ "id": line["id"], "verdict": judge(&evidence) }))
-}
-
-fn audited(line: &Value) -> Result<Value, Box<dyn Error>> {
-    let words: Vec<String> = serde_json::from_value(line["book"].clone())?;
-    let heard: Vec<HeardWord> = serde_json::from_value(line["heard"].clone())?;
-    let book: Vec<BookWord> = words
-        .into_iter()
-        .enumerate()
-        .map(|(at, text)| {
-            let at = at as u32;
-            let span = Span { doc: DocId(0), start: at, end: at + 1 };
-            BookWord { text, chapter: 0, tokens: at..at + 1, span }
-        })
-        .collect();
-    Ok(json!({ "id": line["id"], "audit": audit(&book, &heard) }))
+    Ok(json!({ "verdict": judge(&evidence) }))
 }
 
 fn read_wav(path: &str) -> Result<(u32, Vec<f32>), Box<dyn Error>> {

@@ -1,5 +1,7 @@
 //! Duration against the text.
 
+use std::ops::Range;
+
 use super::frames::Frames;
 use super::{Finding, Pace, Signal, SignalFault};
 
@@ -27,17 +29,20 @@ pub fn tells_pace(text: &str) -> bool {
 
 /// Letters of `text` for each second of sound in its take; nothing where they tell nothing.
 pub fn letters_per_s(signal: &Signal, text: &str) -> Option<f32> {
-    let sounding: u32 = signal.sounding.iter().map(|run| run.end - run.start).sum();
-    (tells_pace(text) && sounding > 0).then(|| letters(text) as f32 * 1000.0 / sounding as f32)
+    if tells_pace(text) { pace_of(letters(text), &signal.sounding) } else { None }
+}
+
+fn pace_of(letters: u32, sounding: &[Range<u32>]) -> Option<f32> {
+    let sounding: u32 = sounding.iter().map(|run| run.end - run.start).sum();
+    (sounding > 0).then(|| letters as f32 * 1000.0 / sounding as f32)
 }
 
 pub(super) fn against_text(frames: &Frames, text: &str, pace: Option<Pace>) -> Option<Finding> {
     let letters = letters(text);
-    let sounding: u32 = frames.sounding().iter().map(|run| run.end - run.start).sum();
-    if letters < MIN_LETTERS || sounding == 0 {
+    if letters < MIN_LETTERS {
         return None;
     }
-    let measure = letters as f32 * 1000.0 / sounding as f32;
+    let measure = pace_of(letters, &frames.sounding())?;
     let (slowest, fastest) = match pace.filter(|_| tells_pace(text)) {
         Some(own) => (own.letters_per_s * SLOWER, own.letters_per_s * FASTER),
         None => (SLOWEST, FASTEST),
