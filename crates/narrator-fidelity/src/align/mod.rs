@@ -13,6 +13,7 @@
 
 mod edits;
 mod moves;
+mod signs;
 mod slide;
 mod table;
 
@@ -44,6 +45,8 @@ pub enum Reason {
     Abbreviation,
     /// Another word that sounds the same.
     Homophone,
+    /// A sign inside a word, and its name: `/`, `slash`.
+    Sign,
 }
 
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
@@ -121,6 +124,7 @@ pub fn align(text: &str, heard: &[HeardWord]) -> Alignment {
     slide(&mut ops, &written, &said);
     let mut edits = edits::edits(&ops, &written, &said, heard);
     find_repeats(&mut edits, &ops, &written, &said);
+    signs::find_signs(&mut edits, &words, heard);
     Alignment { words, edits }
 }
 

@@ -59,7 +59,10 @@ pub(crate) fn of_number(written: &str) -> Vec<Vec<Box<str>>> {
 
     let mut said: Vec<String> = Vec::new();
     match number.split_once([':', '.']) {
-        _ if number.matches(['.', ':']).count() > 1 => said.push(digit_by_digit(number)),
+        _ if number.matches(['.', ':']).count() > 1 => {
+            let parts: Vec<String> = number.split(['.', ':']).map(cardinal_of).collect();
+            said.extend([digit_by_digit(number), parts.join(" point "), parts.join(" dot ")]);
+        }
         Some((hours, minutes)) if number.contains(':') => said.extend(time(hours, minutes)),
         Some((whole, part)) => {
             if let Some(units) = money {
@@ -67,6 +70,12 @@ pub(crate) fn of_number(written: &str) -> Vec<Vec<Box<str>>> {
             } else {
                 let whole = if whole.is_empty() { String::new() } else { cardinal_of(whole) };
                 said.push(format!("{whole} point {}", digit_by_digit(part)));
+                // `.40` for forty, `5.6.23` broken before its points: a version, or a stray mark.
+                let quantity = cardinal_of(part);
+                said.push(format!("{whole} point {quantity}"));
+                if whole.is_empty() {
+                    said.push(quantity);
+                }
                 said.extend(time(&whole_digits(number), part));
             }
         }
