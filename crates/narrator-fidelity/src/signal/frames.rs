@@ -35,7 +35,12 @@ impl Frames {
     }
 
     pub(super) fn is_silence(&self, at: usize) -> bool {
-        self.db[at] < self.voice_db - SILENCE_BELOW_DB
+        self.is_silent(self.db[at])
+    }
+
+    /// Whether a level is silence beside this voice.
+    pub(super) fn is_silent(&self, db: f32) -> bool {
+        db < self.voice_db - SILENCE_BELOW_DB
     }
 
     /// From the first to the last frame with sound.

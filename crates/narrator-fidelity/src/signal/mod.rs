@@ -134,6 +134,7 @@ pub fn examine(pcm: &[f32], rate: u32, text: &str, pace: Option<Pace>) -> Signal
     let spectra = Spectra::of(pcm, rate, frames.db.len());
     findings.extend(noise::bursts(&spectra, &frames));
     findings.extend(pace::against_text(&frames, text, pace));
+    findings.extend(level::sudden_falls(pcm, rate, &frames));
     findings.extend(level::sudden_end(pcm, rate, &frames));
     findings.extend(repeat::stretch(&spectra, &frames, text));
     findings.sort_by_key(|finding| finding.start_ms);

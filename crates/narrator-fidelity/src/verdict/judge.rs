@@ -6,9 +6,9 @@ use narrator_core::{Hearing, ScoredWord};
 
 use super::{Complaint, Decision, Evidence, Fault, Listener, Pardon, Verdict};
 use crate::align::{Alignment, Edit, EditKind, align};
-use crate::signal;
+use crate::signal::{self, Finding, Signal};
 use crate::sound::is_known_word;
-use crate::times::word_times;
+use crate::times::{WordTime, word_times};
 use crate::trust::{Distrust, distrust};
 use crate::words::{TextWord, atoms};
 
@@ -77,15 +77,14 @@ pub fn judge(evidence: &Evidence<'_>) -> Verdict {
             pardon: None,
         });
     }
-    let doubted = !complaints.is_empty() || trusted.is_empty();
+    let mut doubted = !complaints.is_empty() || trusted.is_empty();
 
     let mut broken = false;
     if let Some(signal) = evidence.signal {
-        let placed = signal::against_words(signal, evidence.text, &times);
-        for finding in signal.findings.iter().chain(&placed) {
-            broken = true;
-            complaints.push(Complaint::of_signal(finding));
-        }
+        broken = !signal.findings.is_empty();
+        let placed = placed(signal, evidence.text, &trusted);
+        doubted |= !placed.is_empty();
+        complaints.extend(signal.findings.iter().chain(&placed).map(Complaint::of_signal));
     }
     complaints.sort_by_key(|complaint| complaint.start_ms);
 
@@ -104,6 +103,19 @@ pub fn judge(evidence: &Evidence<'_>) -> Verdict {
         heard: heard_words,
         times,
     }
+}
+
+/// What the samples show where the words are, by every trusted listener's times: one listener's may be wrong.
+fn placed(signal: &Signal, text: &str, trusted: &[&Heard<'_>]) -> Vec<Finding> {
+    let times_of = |heard: &&Heard<'_>| word_times(&heard.alignment, heard.hearing);
+    let all: Vec<Vec<WordTime>> = trusted.iter().map(times_of).collect();
+    let Some((first, others)) = all.split_first() else { return signal::against_words(signal, text, &[]) };
+    let mut findings = signal::against_words(signal, text, first);
+    for times in others {
+        let own = signal::against_words(signal, text, times);
+        findings.retain(|finding| own.iter().any(|it| it.kind == finding.kind && it.end_ms == finding.end_ms));
+    }
+    findings
 }
 
 fn heard<'a>(hearing: &'a Hearing, text: &str) -> Heard<'a> {
