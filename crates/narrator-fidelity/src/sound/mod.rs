@@ -109,6 +109,12 @@ fn plain(phonemes: &str) -> String {
     phonemes.chars().filter_map(fold).collect()
 }
 
+/// Phonemes of a row of folded words.
+pub(crate) fn length<'a>(words: impl IntoIterator<Item = &'a str>) -> usize {
+    let longest = |word: &str| Sound::of(word).all().iter().map(|it| it.chars().count()).max().unwrap_or(0);
+    words.into_iter().map(longest).sum()
+}
+
 /// How unlike two words sound: 0 is the same, 1 has nothing in common.
 pub(crate) fn unlikeness(one: &Sound, other: &Sound) -> f32 {
     // Rules read both words with the same mistakes, so they may only judge what the lexicon cannot.
