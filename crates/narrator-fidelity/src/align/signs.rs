@@ -63,7 +63,6 @@ fn writes(word: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::align::align;
     use crate::trust::tests::hearing;
 

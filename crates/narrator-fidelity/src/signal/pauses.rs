@@ -56,11 +56,12 @@ fn finding(kind: SignalFault, at: &Range<u32>, measure: u32, limit: u32) -> Find
 /// that is spoken around it: `Makefile.PL` is read in two breaths.
 fn is_at_mark(silence: &Range<u32>, text: &str, times: &[WordTime]) -> bool {
     let around = |word: &WordTime| word.start_ms < silence.end && silence.start < word.end_ms;
-    times.iter().any(|word| around(word) && has_mark_inside(text, word)) || times.windows(2).any(|pair| {
-        let gap = pair[0].end_ms.saturating_sub(ROUGH_MS)..pair[1].start_ms + ROUGH_MS;
-        let near = gap.start < silence.end && silence.start < gap.end;
-        near && has_mark(text, &pair[0], &pair[1])
-    })
+    times.iter().any(|word| around(word) && has_mark_inside(text, word))
+        || times.windows(2).any(|pair| {
+            let gap = pair[0].end_ms.saturating_sub(ROUGH_MS)..pair[1].start_ms + ROUGH_MS;
+            let near = gap.start < silence.end && silence.start < gap.end;
+            near && has_mark(text, &pair[0], &pair[1])
+        })
 }
 
 /// Punctuation at the end of the one word, at the beginning of the other, or between them.

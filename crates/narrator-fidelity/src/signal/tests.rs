@@ -80,6 +80,22 @@ fn a_take_that_breaks_off_is_found() {
 }
 
 #[test]
+fn a_voice_that_is_cut_inside_a_take_is_found_where_it_is() {
+    let mut dice = Dice(7);
+    let (mut before, after) = (voice(12, &mut dice), voice(12, &mut dice));
+    // In the middle of its last syllable.
+    before.truncate(before.len() - (RATE / 10) as usize);
+    let signal = examine(&take(&[before, silence(200), after.clone()].concat()), RATE, TEXT, None);
+    assert_eq!(signal.findings.len(), 1, "{:?}", signal.findings);
+    let found = &signal.findings[0];
+    assert_eq!(found.kind, SignalFault::SuddenEnd);
+    assert!(found.start_ms.abs_diff(2550) <= 10, "{found:?}");
+    // One that falls by itself is none.
+    let whole = take(&[voice(12, &mut dice), silence(200), after].concat());
+    assert_eq!(examine(&whole, RATE, TEXT, None).findings, []);
+}
+
+#[test]
 fn silence_quiet_and_clipped_takes_are_found() {
     assert_eq!(kinds(&silence(3000)), [SignalFault::Silent]);
     let good = take(&voice(24, &mut Dice(7)));
@@ -129,6 +145,25 @@ fn a_pause_is_a_hole_in_a_phrase_and_rest_at_a_mark() {
     ] {
         let signal = examine(&pcm, RATE, text, None);
         let times = times(text, 250, 400, (5, 600));
+        let found = against_words(&signal, text, &times);
+        assert_eq!(
+            found.iter().filter(|it| it.kind == SignalFault::Pause).count(),
+            holes,
+            "{text}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn a_word_with_a_sign_inside_may_be_read_in_two_breaths() {
+    let mut dice = Dice(7);
+    let pcm = take(&[voice(12, &mut dice), silence(600), voice(12, &mut dice)].concat());
+    for (text, holes) in [("She opened Makefile.PL then", 0), ("She opened Makefiles then", 1)] {
+        let signal = examine(&pcm, RATE, text, None);
+        // The third word is the one around the silence.
+        let mut times = times(text, 250, 700, (9, 0));
+        times[2].end_ms = 4500;
+        times[3] = WordTime { start_ms: 4500, end_ms: 5650, ..times[3].clone() };
         let found = against_words(&signal, text, &times);
         assert_eq!(
             found.iter().filter(|it| it.kind == SignalFault::Pause).count(),

@@ -2,18 +2,20 @@
 
 use std::ops::Range;
 
-use narrator_core::{Hearing, ScoredWord};
+use narrator_core::Hearing;
 
+use super::scored::{Score, phonemes_apart, place};
 use super::{Complaint, Decision, Evidence, Fault, Listener, Pardon, Verdict};
 use crate::align::{Alignment, Edit, EditKind, align};
 use crate::signal;
-use crate::sound::{self, is_known_word};
+use crate::sound::is_known_word;
 use crate::times::word_times;
 use crate::trust::{Distrust, distrust};
 use crate::words::{TextWord, atoms};
 
-/// Above this a rare word was not misheard: something else was said.
-const RARE_UNLIKE: f32 = 0.5;
+/// Above this a rare word was not misheard: something else was said. `OOP` for Uucp is at 0.52, `log` of `change a
+/// log` for changelog at 0.57.
+const RARE_UNLIKE: f32 = 0.6;
 /// A word of no dictionary nearer than this is a spelling of the one written. Among 352 takes of the starter
 /// voice heard by tiny.en, `Meritin` for Meryton is at 0.14, `Stautley` for stoutly at 0.12, `Luca` for Lucas
 /// at 0.2.
@@ -22,23 +24,6 @@ const MISSPELT_UNLIKE: f32 = 0.2;
 const KNOWN_UNLIKE: f32 = 0.3;
 /// An edge word must have been heard as something nearer than this.
 const EDGE_UNLIKE: f32 = 0.25;
-/// Nats a token by which the first recogniser may prefer what it heard to what is written, and still find the
-/// written word there. A choice: with it, a tenth of the starter voice's takes ask for a second opinion.
-const SCORED_MARGIN: f32 = 1.0;
-/// The same when all were asked: so much for a word that was heard as one of the same sound, less for each
-/// phoneme that the two are apart. Of 1,900 good takes of two books nearly all words that neither tiny.en nor base
-/// heard are within it (`where` for were: 4.6 at 0.3 phonemes, `one` for want: 2.8 at 1, `in` for an: 1.8 at 0.7,
-/// `this` for his: 1.4 at 1.4); of 160 words cut out or replaced by another none is (`come` for coming: 2.6 at 1.6).
-const SCORED_ALIKE: f32 = 6.0;
-const SCORED_APART: f32 = 3.0;
-/// And so much for any word, lost ones too: it is all but the recogniser's own choice. Cut words begin at 0.7.
-const SCORED_LEAST: f32 = 0.5;
-/// The written word itself may be so much less likely than that.
-const SCORED_FLOOR: f32 = 1.0;
-/// A rare word's own limit: recognisers cannot spell it. Rare words are mostly within 2, replaced ones at 7.
-const SCORED_RARE: f32 = 5.5;
-/// What stands beside an addition must be found within this, for the addition to be the recogniser's own.
-const SCORED_BESIDE: f32 = 2.0;
 /// Longer additions were said.
 const ADDED_MS: u32 = 600;
 /// Additions of two listeners this near in time are one.
@@ -141,10 +126,16 @@ fn words_found(trusted: &[&Heard<'_>], listener: Listener) -> Vec<Option<Complai
     (0..words.len())
         .map(|index| {
             let views: Vec<&Seen> = seen.iter().map(|words| &words[index]).collect();
-            let scores = trusted.iter().filter_map(|heard| score_of(&words[index], &heard.hearing.scored));
+            let scores = trusted.iter().filter_map(|heard| Score::of(&words[index], heard.hearing));
             let scored = scores.min_by(|one, other| one.margin.total_cmp(&other.margin));
             let edge = index == 0 || index + 1 == words.len();
             let mut complaint = complaint_of(&views, &words[index], index as u32)?;
+            if complaint.fault == Fault::WordLost
+                && let Some((start_ms, end_ms)) =
+                    trusted.iter().find_map(|heard| place(&words[index], heard.hearing))
+            {
+                (complaint.start_ms, complaint.end_ms) = (start_ms, end_ms);
+            }
             complaint.pardon = pardon(&views, &words[index], scored, edge, listener);
             Some(complaint)
         })
@@ -229,18 +220,17 @@ fn pardon(
         return Some(Pardon::Scored);
     }
     let (unlike, _) = nearest?;
-    let unknown = |text: &str| atoms([text]).iter().any(|atom| !is_known_word(&atom.folded));
-    let rare = unknown(&word.text);
-    if scored.is_some_and(Score::finds_alone) && unlike <= RARE_UNLIKE && !edge {
+    let rare = is_rare(&word.text);
+    if scored.is_some_and(Score::finds_alone) && unlike <= RARE_UNLIKE && !edge && !exact {
         return Some(Pardon::Scored);
     }
     if edge && unlike > EDGE_UNLIKE && !rare {
         return None;
     }
-    let impossible = scored.is_some_and(|score| score.margin > SCORED_RARE);
+    let impossible = scored.is_some_and(Score::rules_out);
     // What is no word at all was not said for another: it is how the recogniser spells what it heard.
     let misspelt = views.iter().any(|seen| {
-        matches!(seen, Seen::Changed { unlike, heard, .. } if *unlike <= MISSPELT_UNLIKE && (rare || unknown(heard)))
+        matches!(seen, Seen::Changed { unlike, heard, .. } if *unlike <= MISSPELT_UNLIKE && (rare || is_rare(heard)))
     });
     if misspelt && !impossible {
         return Some(Pardon::RareWord);
@@ -255,10 +245,9 @@ fn pardon(
     (unlike <= KNOWN_UNLIKE && scored.is_none() && !exact && !agree(views)).then_some(Pardon::SoundsAlike)
 }
 
-/// How many phonemes two texts differ by that are so `unlike`.
-fn phonemes_apart(written: &str, heard: &str, unlike: f32) -> f32 {
-    let length = |text: &str| sound::length(atoms([text]).iter().map(|atom| &*atom.folded));
-    unlike * length(written).max(length(heard)) as f32
+/// Whether a word has a part that no dictionary has: recognisers spell it as they like.
+fn is_rare(text: &str) -> bool {
+    atoms([text]).iter().any(|atom| !is_known_word(&atom.folded))
 }
 
 /// Words whose neighbours in sound mean something else altogether: they must have been heard.
@@ -316,40 +305,6 @@ fn agree(views: &[&Seen]) -> bool {
     heard.len() > 1 && heard.windows(2).all(|pair| pair[0] == pair[1])
 }
 
-/// What forced scoring says of a word.
-#[derive(Clone, Copy, Debug)]
-struct Score {
-    /// Mean log-probability of its tokens.
-    log_prob: f32,
-    /// By how much a token the recogniser would rather have heard something else.
-    margin: f32,
-}
-
-impl Score {
-    /// Whether one recogniser by itself finds the word.
-    fn finds_alone(self) -> bool {
-        self.margin <= SCORED_MARGIN && self.log_prob >= -3.0 * SCORED_MARGIN
-    }
-
-    /// Whether the word is there although all heard something that sounds so many phonemes `apart`, or nothing.
-    fn finds(self, apart: Option<f32>) -> bool {
-        let alike = apart.map_or(0.0, |phonemes| SCORED_ALIKE - SCORED_APART * phonemes);
-        let limit = alike.max(SCORED_LEAST);
-        self.margin <= limit && self.log_prob >= -limit - SCORED_FLOOR
-    }
-}
-
-fn score_of(word: &TextWord, scored: &[ScoredWord]) -> Option<Score> {
-    let own = scored.iter().filter(|it| it.at.start < word.at.end && it.at.end > word.at.start);
-    let (mut tokens, mut log_prob, mut best) = (0.0, 0.0, 0.0);
-    for it in own {
-        tokens += f32::from(it.tokens);
-        log_prob += it.log_prob;
-        best += it.best_log_prob;
-    }
-    (tokens > 0.0).then(|| Score { log_prob: log_prob / tokens, margin: (best - log_prob) / tokens })
-}
-
 /// What was heard beside the text.
 fn additions(trusted: &[&Heard<'_>], listener: Listener) -> Vec<Complaint> {
     let [first, others @ ..] = trusted else { return Vec::new() };
@@ -365,12 +320,15 @@ fn additions(trusted: &[&Heard<'_>], listener: Listener) -> Vec<Complaint> {
                 edit.start_ms < end_ms + SAME_PLACE_MS && start_ms < edit.end_ms + SAME_PLACE_MS
             };
             let once = others.iter().any(|other| !added_runs(&other.alignment).concat().iter().any(near));
-            // Made to say the text, a recogniser that misses nothing beside it made the words up itself.
+            // Made to say the text, a recogniser that misses nothing beside it made the words up itself; what
+            // no dictionary has it writes in several words.
             let beside = [run[0].text.start.checked_sub(1), Some(run[0].text.start)];
             let unmissed = |heard: &&Heard<'_>| {
-                beside.iter().flatten().filter_map(|&at| words.get(at as usize)).all(|word| {
-                    score_of(word, &heard.hearing.scored).is_some_and(|score| score.margin <= SCORED_BESIDE)
-                })
+                beside
+                    .iter()
+                    .flatten()
+                    .filter_map(|&at| words.get(at as usize))
+                    .all(|word| Score::of(word, heard.hearing).is_some_and(Score::misses_nothing))
             };
             let short = end_ms - start_ms < ADDED_MS && !repeated;
             let unsaid = listener == Listener::Last && short && trusted.iter().any(unmissed);

@@ -19,6 +19,7 @@
 mod complaint;
 mod evidence;
 mod judge;
+mod scored;
 
 pub use complaint::{Complaint, Fault, Pardon};
 pub use evidence::{Evidence, Listener};

@@ -41,6 +41,10 @@ fn the_same_words_written_otherwise() {
         ("It was one million dollars.", "It was $1 million."),
         ("He has four thousand a year.", "He has 4 ,000 a year."),
         ("It cost twenty thousand pounds, no less.", "It cost £20 ,000, no less."),
+        ("She was forty then.", "She was .40 then."),
+        ("It is version five point six point twenty-three.", "It is version 5 .6 .23."),
+        ("Put it in debian/rules.", "Put it in Debian slash rules."),
+        ("Ask at lists dot debian dot org.", "Ask at lists .debian .org."),
     ] {
         all_right(text, said);
     }
@@ -182,6 +186,67 @@ fn forced_scoring_finds_a_word_that_sounds_like_what_was_heard() {
     assert_eq!(verdict(text, &[said.clone()], Listener::First).decision, Decision::Accept);
     said.scored = vec![score(4..11, -14.0, -1.0)];
     assert_eq!(verdict(text, &[said], Listener::First).decision, Decision::SecondOpinion);
+}
+
+/// Forced scores of a text whose words are all found, but for the one of that number.
+fn scores(text: &str, word: usize, log_prob: f32, best_log_prob: f32) -> Vec<ScoredWord> {
+    let mut from = 0;
+    text.split(' ')
+        .enumerate()
+        .map(|(index, it)| {
+            let at = from..from + it.len() as u32;
+            from = at.end + 1;
+            let (log_prob, best_log_prob) =
+                if index == word { (log_prob, best_log_prob) } else { (-0.1, -0.1) };
+            let start_ms = index as u32 * 300;
+            let (end_ms, rather) = (start_ms + 250, String::new());
+            ScoredWord { at, start_ms, end_ms, log_prob, best_log_prob, tokens: 1, rather }
+        })
+        .collect()
+}
+
+/// The verdict when two recognisers hear the same and score the same.
+fn both(text: &str, said: &str, scored: Vec<ScoredWord>) -> Verdict {
+    let said = Hearing { scored, ..hearing(said) };
+    verdict(text, &[said.clone(), said], Listener::Last)
+}
+
+#[test]
+fn forced_scoring_is_the_arbiter_where_two_heard_the_same_other_word() {
+    let text = "His want of care was plain.";
+    let like = |log_prob| both(text, "His one of care was plain.", scores(text, 1, log_prob, -0.2));
+    assert_eq!(like(-2.8).decision, Decision::Accept);
+    assert_eq!(like(-2.8).pardoned[0].pardon, Some(Pardon::Scored));
+    assert_eq!(like(-9.0).decision, Decision::Retry);
+    // What sounds otherwise was not misheard by a taste for another word.
+    let other = both(text, "His garden of care was plain.", scores(text, 1, -2.8, -0.2));
+    assert_eq!(other.decision, Decision::Retry);
+    // Nor is a word that turns the meaning round.
+    let text = "He would not come home.";
+    let not = both(text, "He would now come home.", scores(text, 2, -2.8, -0.2));
+    assert_eq!(not.decision, Decision::Retry);
+}
+
+#[test]
+fn a_lost_word_is_there_only_if_the_recogniser_would_write_it_itself() {
+    let text = "It is an estate of some value.";
+    let said = "It is estate of some value.";
+    assert_eq!(both(text, said, scores(text, 2, -0.8, -0.7)).decision, Decision::Accept);
+    let lost = both(text, said, scores(text, 2, -1.3, -0.4));
+    assert_eq!(lost.decision, Decision::Retry);
+    // It is placed where scoring looked for it.
+    assert_eq!((lost.complaints[0].start_ms, lost.complaints[0].end_ms), (600, 850));
+}
+
+#[test]
+fn an_added_word_is_the_recognisers_own_if_it_misses_nothing_without_it() {
+    let text = "He took so decided a dislike to him.";
+    let said = "He took so very decided a dislike to him.";
+    assert_eq!(both(text, said, scores(text, 0, -0.1, -0.1)).decision, Decision::Accept);
+    assert_eq!(both(text, said, scores(text, 3, -7.0, -0.1)).decision, Decision::Retry);
+    // What is said twice was said.
+    let twice = "He took so decided decided a dislike to him.";
+    assert_eq!(both(text, twice, scores(text, 0, -0.1, -0.1)).decision, Decision::Retry);
 }
 
 #[test]
