@@ -83,7 +83,7 @@ pub(crate) fn is_invisible(c: char) -> bool {
 
 /// Symbols that a language's rules may put into words; they are left to the rules.
 fn is_speakable_symbol(c: char) -> bool {
-    "&%§©#+=@°$£€¥¢<>×÷±√∞".contains(c)
+    "&%§©#+=@°$£€¥¢<>≤≥≠≈×÷±√∞".contains(c)
 }
 
 fn is_phrasing_mark(c: char) -> bool {

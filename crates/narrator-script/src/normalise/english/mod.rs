@@ -55,6 +55,7 @@ impl English {
                 .or_else(|| time::claim_meridian(view, at))
                 .or_else(|| roman::claim(self, view, at))
                 .or_else(|| abbreviations::claim(view, at))
+                .or_else(|| symbols::claim_greek(view, at))
                 .or_else(|| capitals::claim(view, at)),
             Kind::Digits => date::claim(self, view, at)
                 .or_else(|| time::claim(self, view, at))

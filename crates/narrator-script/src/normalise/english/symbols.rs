@@ -1,4 +1,5 @@
-//! Marks that are words: `&`, `%` and `+` where they stand between words, and digits off the line.
+//! Marks that are words: `&`, `%` and `+` where they stand between words, letters that are symbols, and digits off
+//! the line.
 
 use super::speller::{And, cardinal, digits};
 use crate::normalise::{Claim, View};
@@ -15,12 +16,20 @@ pub(crate) fn claim(view: &View<'_>, at: usize) -> Option<Claim> {
     let between_digits = follows_digits && view.digits(at + 1).is_some();
     let next_is_small = view.mark(at + 1).and_then(small_digit).is_some();
     let alone = spaced_before && spaced_after;
+    let compares = spaced_before && (view.is_space(at + 2) || view.digits(at + 2).is_some());
+    if let Some(said) = comparison(mark, view.mark(at + 1)).filter(|_| compares) {
+        return Some(Claim::new(2, spaced(view, at, said), "symbol"));
+    }
     let said = match mark {
         '+' if alone || between_digits => "plus",
         '=' if alone || between_digits => "equals",
         '×' => "times",
         '÷' => "divided by",
         '±' => "plus or minus",
+        '≤' => LESS_OR_EQUAL,
+        '≥' => GREATER_OR_EQUAL,
+        '≠' => "is not equal to",
+        '≈' => "is about",
         '<' if alone => "less than",
         '>' if alone => "greater than",
         '@' if alone => "at",
@@ -37,6 +46,33 @@ pub(crate) fn claim(view: &View<'_>, at: usize) -> Option<Claim> {
         _ => return small_digits(view, at),
     };
     Some(Claim::new(1, spaced(view, at, said), "symbol"))
+}
+
+const LESS_OR_EQUAL: &str = "less than or equal to";
+const GREATER_OR_EQUAL: &str = "greater than or equal to";
+
+/// Comparisons of two marks: `>= 1.5`.
+fn comparison(first: char, second: Option<char>) -> Option<&'static str> {
+    match (first, second?) {
+        ('<', '=') => Some(LESS_OR_EQUAL),
+        ('>', '=') => Some(GREATER_OR_EQUAL),
+        ('!', '=') => Some("not equal to"),
+        ('=', '=') => Some("equals"),
+        _ => None,
+    }
+}
+
+/// A Greek letter by itself is a symbol, and English says its name.
+pub(crate) fn claim_greek(view: &View<'_>, at: usize) -> Option<Claim> {
+    const SMALL: &str = "αβγδεζηθικλμνξοπρστυφχψω";
+    const NAMES: [&str; 24] = [
+        "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda",
+        "mu", "nu", "xi", "omicron", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega",
+    ];
+    let mut letters = view.word(at)?.chars();
+    let letter = letters.next().filter(|_| letters.next().is_none())?.to_lowercase().next()?;
+    let name = NAMES[SMALL.chars().position(|it| it == letter)?];
+    Some(Claim::new(1, name, "symbol"))
 }
 
 /// Digits above or below the line, and in circles: `H₂O`, `10⁶`, `①`.

@@ -309,6 +309,11 @@ fn symbols_and_marks() {
         ("He is #5, not #hashtag.", "He is number five, not #hashtag."),
         ("See § 5 and §7.", "See section five and section seven."),
         ("2 + 2 = 4.", "two plus two equals four."),
+        (
+            "perl >= 5 and x ≤ 2, a != b.",
+            "perl greater than or equal to five and x less than or equal to two, a not equal to b.",
+        ),
+        ("The value of π.", "The value of pi."),
         ("H₂O, 5² and 10⁶, ① too.", "H two O, five squared and ten six, one too."),
         ("It is _very_ *odd*.", "It is very odd."),
         ("A snake_case name.", "A snake case name."),
@@ -320,7 +325,7 @@ fn symbols_and_marks() {
 #[test]
 fn addresses() {
     check(&[
-        ("See https://www.example.com/a-b/12.", "See www dot example dot com slash a dash b slash twelve."),
+        ("See https://www.example.com/a-b/12.", "See w w w dot example dot com slash a dash b slash twelve."),
         ("Write to jane.doe@example.org, please.", "Write to jane dot doe at example dot org, please."),
         ("Go to example.com now.", "Go to example dot com now."),
     ]);

@@ -10,6 +10,9 @@ const DOMAINS: [&str; 11] = ["com", "org", "net", "edu", "gov", "io", "uk", "de"
 /// than its length.
 const MAX_BYTES: usize = 300;
 
+/// The longest part of an address that is spelled out.
+const MAX_LETTERS: usize = 5;
+
 pub(crate) fn claim(view: &View<'_>, at: usize) -> Option<Claim> {
     let before = at.checked_sub(1);
     if view.is_wordlike(before)
@@ -79,8 +82,18 @@ fn said(address: &str) -> String {
                 Ok(n) if run.len() <= 2 && !run.starts_with('0') => cardinal(n, And::Left),
                 _ => digits(run),
             },
-            _ => run.to_owned(),
+            _ => named(run),
         });
     }
     words.join(" ")
+}
+
+/// A part of an address: a short one that nobody can pronounce, like `www`, by its letters.
+fn named(part: &str) -> String {
+    let is_vowel = |c: char| matches!(c.to_ascii_lowercase(), 'a' | 'e' | 'i' | 'o' | 'u' | 'y');
+    let unpronounceable = part.chars().all(|c| c.is_ascii_alphabetic() && !is_vowel(c));
+    if part.len() > MAX_LETTERS || !unpronounceable {
+        return part.to_owned();
+    }
+    part.chars().map(String::from).collect::<Vec<_>>().join(" ")
 }
