@@ -53,14 +53,16 @@ fn finding(kind: SignalFault, at: &Range<u32>, measure: u32, limit: u32) -> Find
 }
 
 /// Whether a mark of punctuation stands between two words that are spoken near the silence, or inside a word
-/// that is spoken around it: `Makefile.PL` is read in two breaths.
+/// that is spoken around it: `Makefile.PL` is read in two breaths. A silence within the time of one word is before
+/// or behind it: recognisers begin a word where the last one ended, with the pause before it.
 fn is_at_mark(silence: &Range<u32>, text: &str, times: &[WordTime]) -> bool {
     let around = |word: &WordTime| word.start_ms < silence.end && silence.start < word.end_ms;
+    let within = |word: &WordTime| word.start_ms <= silence.start && silence.end <= word.end_ms;
     times.iter().any(|word| around(word) && has_mark_inside(text, word))
         || times.windows(2).any(|pair| {
             let gap = pair[0].end_ms.saturating_sub(ROUGH_MS)..pair[1].start_ms + ROUGH_MS;
             let near = gap.start < silence.end && silence.start < gap.end;
-            near && has_mark(text, &pair[0], &pair[1])
+            (near || pair.iter().any(within)) && has_mark(text, &pair[0], &pair[1])
         })
 }
 
