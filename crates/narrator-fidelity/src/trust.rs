@@ -74,10 +74,11 @@ pub fn distrust(hearing: &Hearing, text: &str) -> Option<Distrust> {
     if hearing.compression_ratio > COMPRESSION && heard.len() > page.len() + page.len() / 2 + 8 {
         return Some(Distrust::Loop);
     }
-    let (said, written) = (format!(" {} ", heard.join(" ")), format!(" {} ", page.join(" ")));
+    // The page may have it in letters, `w w w`.
+    let (said, written) = (format!(" {} ", heard.join(" ")), page.concat());
     let invented = |phrase: &str| {
-        let phrase = format!(" {} ", words(phrase).join(" "));
-        said.contains(&phrase) && !written.contains(&phrase)
+        let phrase = words(phrase);
+        said.contains(&format!(" {} ", phrase.join(" "))) && !written.contains(&phrase.concat())
     };
     if BOILERPLATE.iter().any(|phrase| invented(phrase)) {
         return Some(Distrust::Boilerplate);
@@ -89,7 +90,7 @@ pub fn distrust(hearing: &Hearing, text: &str) -> Option<Distrust> {
 }
 
 fn words(text: &str) -> Vec<String> {
-    let split = text.split(|c: char| c.is_whitespace() || matches!(c, '-' | '—'));
+    let split = text.split(|c: char| !c.is_alphanumeric() && !matches!(c, '\'' | '’'));
     split.map(fold).filter(|word| !word.is_empty()).collect()
 }
 
@@ -147,5 +148,16 @@ pub(crate) mod tests {
         assert_eq!(distrust(&unsure, text), Some(Distrust::LowLogProb));
         let hot = Hearing { temperature: 1.0, ..of("She walked") };
         assert_eq!(distrust(&hot, text), Some(Distrust::Unsettled));
+    }
+
+    #[test]
+    fn what_the_page_says_itself_is_not_made_up() {
+        for (text, said) in [
+            ("Look into /usr/doc/copyright.", "Look into slash user slash doc slash copyright."),
+            ("It is at w w w dot example dot org.", "It is at www.example.org."),
+        ] {
+            assert_eq!(distrust(&hearing(said), text), None, "{text:?} heard as {said:?}");
+        }
+        assert_eq!(distrust(&hearing("Copyright by nobody."), "The end."), Some(Distrust::Boilerplate));
     }
 }
