@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use narrator_core::Hearing;
 
-use super::scored::{Score, phonemes_apart, place};
+use super::scored::{Score, is_short, phonemes_apart, place};
 use super::{Complaint, Decision, Evidence, Fault, Listener, Pardon, Verdict};
 use crate::align::{Alignment, Edit, EditKind, align};
 use crate::signal;
@@ -216,7 +216,7 @@ fn pardon(
     });
     let nearest = changed.min_by(|one, other| one.0.total_cmp(&other.0));
     let apart = nearest.filter(|_| !exact).map(|(unlike, heard)| phonemes_apart(&word.text, heard, unlike));
-    if listener == Listener::Last && scored.is_some_and(|score| score.finds(apart)) {
+    if listener == Listener::Last && scored.is_some_and(|score| score.finds(apart, is_short(&word.text))) {
         return Some(Pardon::Scored);
     }
     let (unlike, _) = nearest?;
