@@ -143,7 +143,7 @@ pub enum Quarantine {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Check {
-    /// Absent: off.
+    /// Absent: fast, where a recogniser for the language is installed, else off.
     pub mode: Option<CheckMode>,
     /// The recogniser that hears everything; absent: the smallest that is installed and hears the language.
     pub model: Option<String>,

@@ -94,7 +94,7 @@ pub struct RunArgs {
     /// Worker processes [default: one a core on a CPU, one a GPU]
     #[arg(long, value_name = "N")]
     pub workers: Option<u16>,
-    /// How takes are checked [default: off]
+    /// How takes are checked [default: fast, where a recogniser is installed]
     #[arg(long, value_name = "MODE")]
     pub check: Option<CheckArg>,
     /// Plain progress lines even on a terminal

@@ -46,16 +46,16 @@ impl Hearers {
     }
 }
 
-/// Who is to listen: nobody, and why that is, or the recognisers.
+/// Who is to listen: nobody, and why that is, or the recognisers. Where nothing is asked for somebody listens if
+/// somebody is there.
 pub fn choose(
     home: &Home,
     check: &Check,
     language: &str,
     speaking_on: &[String],
 ) -> Result<Result<Hearers, String>, Failure> {
-    // Not yet the default: over real prose the verdicts still doubt takes that are right.
-    if matches!(check.mode, None | Some(CheckMode::Off)) {
-        return Ok(Err("`--check fast` has every one heard".into()));
+    if check.mode == Some(CheckMode::Off) {
+        return Ok(Err("the checks are off".into()));
     }
     let ears = suitable(installed(home), language);
     let named = |name: &str| -> Result<Model, Failure> {
@@ -72,6 +72,9 @@ pub fn choose(
     };
     let Some(first) = first else {
         let why = "no recogniser is installed that hears this book's language: `scripts/setup` brings one";
+        if check.mode.is_none() {
+            return Ok(Err(why.into()));
+        }
         return Err(Failure::new(Exit::Missing, "the takes cannot be checked").hint(why));
     };
     let second = match &check.second {
@@ -196,8 +199,17 @@ mod tests {
         let (_dir, home) = home(&[("voice", "starter", 1)]);
         let cpu = ["cpu".to_owned()];
         let why = choose(&home, &Check::default(), "en", &cpu).expect("no failure").expect_err("nobody");
-        assert!(why.contains("--check fast"), "{why}");
+        assert!(why.contains("scripts/setup"), "{why}");
         assert_eq!(choose(&home, &fast(), "en", &cpu).expect_err("missing").exit, Exit::Missing);
+    }
+
+    #[test]
+    fn whoever_is_there_listens_unless_the_checks_are_off() {
+        let (_dir, home) = home(EARS);
+        let listens =
+            |check: &Check| choose(&home, check, "en", &["cpu".to_owned()]).expect("no failure").is_ok();
+        assert!(listens(&Check::default()));
+        assert!(!listens(&Check { mode: Some(CheckMode::Off), ..Check::default() }));
     }
 
     #[test]
