@@ -7,7 +7,7 @@
 
 use super::Reason;
 use crate::readings;
-use crate::sound::{Sound, unlikeness};
+use crate::sound::{Sound, unlikeness, unlikeness_in_passing};
 use crate::words::Atom;
 
 /// Longest row of atoms that one move takes on a side, but for a reading, which has its own length.
@@ -20,6 +20,8 @@ const HOMOPHONE: f32 = 0.12;
 /// Sounds nearer than this are one sound to a recogniser: what `Bennet` and `Bennett`, `two` and `to`
 /// leave, no more. `then` and `than` are at 0.1.
 const SAME_SOUND: f32 = 0.06;
+/// What a small word said in passing differs by at least from another that is said so.
+const IN_PASSING: f32 = 0.15;
 /// What a changed word costs at least and at most.
 const CHANGED_LIKE: f32 = 0.3;
 const CHANGED_UNLIKE: f32 = 1.5;
@@ -63,6 +65,8 @@ impl Sounds {
         Self(rows.collect())
     }
 
+    /// How unlike two rows sound: as they stand, and where small words may be said in passing. Of two single words
+    /// that is no more than likely: `his` and `is` are not the same word.
     pub(super) fn unlike(
         &self,
         at: usize,
@@ -71,9 +75,14 @@ impl Sounds {
         other_at: usize,
         other_length: usize,
     ) -> f32 {
-        match (self.get(at, length), other.get(other_at, other_length)) {
-            (Some(one), Some(other)) => unlikeness(one, other),
-            _ => 1.0,
+        let (Some(one), Some(other)) = (self.get(at, length), other.get(other_at, other_length)) else {
+            return 1.0;
+        };
+        let passing = unlikeness_in_passing(one, other);
+        if length == 1 && other_length == 1 {
+            passing.max(IN_PASSING).min(unlikeness(one, other))
+        } else {
+            passing
         }
     }
 

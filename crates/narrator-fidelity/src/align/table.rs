@@ -146,6 +146,11 @@ impl<'a> Table<'a> {
             if i + rows > self.written.len() || j + columns > self.said.len() {
                 continue;
             }
+            // Of a pair for a pair, one word that is the same leaves the other to be judged by itself.
+            let same = |at: usize| self.written[i + at].folded == self.said[j + at].folded;
+            if (rows, columns) == (2, 2) && (same(0) || same(1)) {
+                continue;
+            }
             let unlike = self.sounds.0.unlike(i, rows, &self.sounds.1, j, columns);
             let op = |kind| Op { kind, written: rows as u32, said: columns as u32 };
             if let Some(cost) = moves::homophone(unlike) {

@@ -80,6 +80,37 @@ const GRAPHEMES: &[(&str, &str)] = &[
     ("z", "z"),
 ];
 
+/// Names of the consonants.
+const NAMES: &[(char, &str)] = &[
+    ('b', "bi"),
+    ('c', "si"),
+    ('d', "di"),
+    ('f', "ɛf"),
+    ('g', "ʤi"),
+    ('h', "Aʧ"),
+    ('j', "ʤA"),
+    ('k', "kA"),
+    ('l', "ɛl"),
+    ('m', "ɛm"),
+    ('n', "ɛn"),
+    ('p', "pi"),
+    ('q', "kju"),
+    ('r', "ɑɹ"),
+    ('s', "ɛs"),
+    ('t', "ti"),
+    ('v', "vi"),
+    ('w', "dəbəlju"),
+    ('x', "ɛks"),
+    ('z', "zi"),
+];
+
+/// A word of nothing but consonants by the names of its letters, the only way to say it: a recogniser writes
+/// `piquet` as `PK`.
+pub(super) fn names(word: &str) -> Option<String> {
+    let name = |letter| NAMES.iter().find(|(it, _)| *it == letter).map(|(_, name)| *name);
+    if word.is_empty() { None } else { word.chars().map(name).collect() }
+}
+
 pub(super) fn phonemes(word: &str) -> String {
     let letters: String = word.chars().filter(|c| *c != '\'').collect();
     let mut phonemes = String::new();
@@ -113,6 +144,12 @@ pub(super) fn phonemes(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_no_vowel_is_spelled_out() {
+        assert_eq!(names("pk").as_deref(), Some("pikA"));
+        assert_eq!((names("pike"), names("")), (None, None));
+    }
 
     #[test]
     fn spelling_is_read_roughly() {

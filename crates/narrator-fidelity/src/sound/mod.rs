@@ -9,6 +9,7 @@
 
 mod distance;
 mod letters;
+mod weak;
 
 use std::sync::LazyLock;
 
@@ -26,12 +27,18 @@ pub(crate) struct Sound {
     pub(crate) known: Vec<String>,
     /// By the rules of spelling.
     pub(crate) ruled: String,
+    /// As said in passing, where that is otherwise.
+    pub(crate) weak: Vec<String>,
 }
 
 impl Sound {
     /// Of a folded word.
     pub(crate) fn of(word: &str) -> Self {
-        Self { known: from_lexicon(word), ruled: letters::phonemes(word) }
+        let mut known = from_lexicon(word);
+        if known.is_empty() {
+            known.extend(letters::names(word));
+        }
+        Self { known, ruled: letters::phonemes(word), weak: weak::forms(word) }
     }
 
     /// The lexicon's readings, or that of the rules where it has none; empty for what has no sound.
@@ -45,13 +52,17 @@ impl Sound {
 
     /// Of words said in one breath.
     pub(crate) fn join(one: &Self, other: &Self) -> Self {
-        let mut known = Vec::new();
-        if !one.known.is_empty() || !other.known.is_empty() {
-            for first in one.all() {
-                known.extend(other.all().iter().map(|second| format!("{first}{second}")));
-            }
-        }
-        Self { known, ruled: format!("{}{}", one.ruled, other.ruled) }
+        let rows = |one: &[String], other: &[String]| -> Vec<String> {
+            one.iter().flat_map(|first| other.iter().map(move |second| format!("{first}{second}"))).collect()
+        };
+        let known = if one.known.is_empty() && other.known.is_empty() {
+            Vec::new()
+        } else {
+            rows(one.all(), other.all())
+        };
+        let weak = [rows(&one.weak, other.all()), rows(one.all(), &other.weak), rows(&one.weak, &other.weak)]
+            .concat();
+        Self { known, ruled: format!("{}{}", one.ruled, other.ruled), weak }
     }
 }
 
@@ -61,9 +72,11 @@ pub fn is_known_word(folded: &str) -> bool {
 }
 
 fn from_lexicon(word: &str) -> Vec<String> {
-    if word == "a" {
-        // Not in the lexicon: misaki reads it by what stands around it.
-        return vec!["A".to_owned(), "ə".to_owned()];
+    // Articles are read by what stands around them, which the lexicon does not say.
+    match word {
+        "a" => return vec!["A".to_owned(), "ə".to_owned()],
+        "the" => return vec!["ði".to_owned(), "ðə".to_owned()],
+        _ => {}
     }
     let mut known: Vec<String> = Vec::new();
     for table in [&LEXICON.golds, &LEXICON.silvers] {
@@ -129,6 +142,16 @@ pub(crate) fn unlikeness(one: &Sound, other: &Sound) -> f32 {
         }
     }
     least
+}
+
+/// The same where either may have been said in passing: `and till` for until. Two weak forms say nothing of each
+/// other; most are one vowel and a consonant.
+pub(crate) fn unlikeness_in_passing(one: &Sound, other: &Sound) -> f32 {
+    let weak = |weak: &Sound, full: &Sound| {
+        let pairs = weak.weak.iter().flat_map(|first| full.all().iter().map(move |second| (first, second)));
+        pairs.map(|(first, second)| distance(first, second)).fold(1.0, f32::min)
+    };
+    unlikeness(one, other).min(weak(one, other)).min(weak(other, one))
 }
 
 #[cfg(test)]

@@ -115,8 +115,16 @@ fn heard<'a>(hearing: &'a Hearing, text: &str) -> Heard<'a> {
 #[derive(Clone, Debug)]
 enum Seen {
     Right,
-    Changed { unlike: f32, heard: String, at: (u32, u32) },
-    Lost { at: (u32, u32) },
+    /// `rows` where so many words were heard as another number of words.
+    Changed {
+        unlike: f32,
+        heard: String,
+        at: (u32, u32),
+        rows: bool,
+    },
+    Lost {
+        at: (u32, u32),
+    },
 }
 
 /// For each word of the text, what speaks against it; none when the first listener heard it.
@@ -151,7 +159,8 @@ fn seen_words(heard: &Heard<'_>) -> Vec<Seen> {
             let now = match edit.kind {
                 EditKind::Right | EditKind::Same { .. } => Seen::Right,
                 EditKind::Changed { unlike } => {
-                    Seen::Changed { unlike, heard: heard_text(heard.hearing, &edit.heard), at }
+                    let rows = edit.text.len() != edit.heard.len();
+                    Seen::Changed { unlike, heard: heard_text(heard.hearing, &edit.heard), at, rows }
                 }
                 EditKind::Lost => Seen::Lost { at },
                 EditKind::Added | EditKind::Repeated => continue,
@@ -181,7 +190,7 @@ fn complaint_of(views: &[&Seen], word: &TextWord, index: u32) -> Option<Complain
     views.iter().find_map(|seen| {
         let (fault, heard, at) = match seen {
             Seen::Right => return None,
-            Seen::Changed { unlike, heard, at } => {
+            Seen::Changed { unlike, heard, at, .. } => {
                 (Fault::WordChanged { unlike: *unlike }, heard.clone(), *at)
             }
             Seen::Lost { at } => (Fault::WordLost, String::new(), *at),
@@ -238,6 +247,12 @@ fn pardon(
     // What follows is a guess from the sound alone: only when nobody is left to ask.
     if listener == Listener::First {
         return None;
+    }
+    // Nobody says one word for two by mistake, and it sounds like both: the recogniser parted them elsewhere.
+    let parted =
+        |seen: &Seen| matches!(seen, Seen::Changed { unlike, rows: true, .. } if *unlike <= MISSPELT_UNLIKE);
+    if views.iter().all(|seen| parted(seen)) {
+        return Some(Pardon::SoundsAlike);
     }
     if rare && unlike <= RARE_UNLIKE && !impossible {
         return Some(Pardon::RareWord);

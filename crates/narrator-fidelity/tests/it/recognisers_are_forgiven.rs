@@ -50,6 +50,40 @@ fn the_same_words_written_otherwise() {
     }
 }
 
+#[test]
+fn small_words_said_in_passing() {
+    for (text, said) in [
+        (
+            "He should not go; and till the evening she had no hope.",
+            "He should not go, until the evening she had no hope.",
+        ),
+        ("She times them ill.", "She times the mill."),
+        ("Now see dpkg for it.", "Now CDPKG for it."),
+    ] {
+        all_right(text, said);
+    }
+    // One small word for another is not what was written, however like they are.
+    for (text, said) in
+        [("It was his at last.", "It was is at last."), ("He came and went.", "He came in went.")]
+    {
+        let edits = align(text, &hearing(said).words).edits;
+        assert!(edits.iter().any(|edit| !edit.kind.is_right()), "{text:?} heard as {said:?}");
+    }
+}
+
+#[test]
+fn words_parted_elsewhere_are_no_other_words() {
+    let (text, said) =
+        ("Never such a countenance, never such manners.", "Never such accountants, never such manners.");
+    let heard = [hearing(said), hearing(said)];
+    assert_eq!(verdict(text, &heard, Listener::First).decision, Decision::SecondOpinion);
+    assert_eq!(verdict(text, &heard, Listener::Last).decision, Decision::Accept);
+    let (text, said) =
+        ("Never such a countenance, never such manners.", "Never such gardens, never such manners.");
+    let heard = [hearing(said), hearing(said)];
+    assert_eq!(verdict(text, &heard, Listener::Last).decision, Decision::Retry);
+}
+
 /// A recogniser's way with a word.
 fn noisy(word: &str, way: usize) -> String {
     match way {
