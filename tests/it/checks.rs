@@ -259,6 +259,29 @@ fn what_nothing_mends_is_kept_and_named_and_the_book_is_finished() {
 }
 
 #[test]
+fn a_small_word_that_no_take_is_heard_with_stays_a_doubt() {
+    let stage = Stage::new(vec![HearRule::on("lamp", HearDeed::Miss { word: "was".into() })]);
+    stage.run(&[]).expect(0);
+    let refused = stage.events("take_refused");
+    assert!(refused.len() >= 2, "{refused:#?}");
+    // The first of equally good takes, as it was spoken whole.
+    let kept =
+        stage.events("take_accepted").into_iter().find(|event| event["level"] == "warn").expect("a doubt");
+    assert!(
+        kept["take"] == 0 && kept["summary"].as_str().expect("text").contains("`was` was not heard"),
+        "{kept}"
+    );
+    let report = stage.report();
+    assert_eq!(report["spoken"], report["segments"]);
+    assert!(report["quarantined"].as_array().is_none_or(Vec::is_empty), "{report:#}");
+    let words = String::from_utf8(stage.desk.read("book.narration/words.jsonl")).expect("text");
+    assert_eq!(words.lines().count() as u64, report["segments"].as_u64().expect("a number"));
+    // It is not asked again.
+    let again = stage.run(&[]).expect(0);
+    assert!(again.stderr().contains("nothing is left to do"), "{}", again.stderr());
+}
+
+#[test]
 fn a_quarantined_segment_is_a_pause_when_that_is_wanted() {
     let miss = HearDeed::Miss { word: "candlestick".into() };
     let stage = Stage::new(vec![HearRule::on("candlestick", miss)]);

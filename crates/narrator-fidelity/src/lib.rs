@@ -13,6 +13,7 @@ pub mod audit;
 pub mod ladder;
 mod readings;
 pub mod signal;
+mod slight;
 mod sound;
 mod spelling;
 pub mod times;

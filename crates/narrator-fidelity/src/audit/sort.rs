@@ -6,7 +6,7 @@ use narrator_core::HeardWord;
 
 use super::{BookWord, Difference, Discrepancy};
 use crate::align::{Edit, EditKind};
-use crate::words::fold;
+pub(super) use crate::slight::is_slight;
 
 /// A stretch with at least so many words on both sides, none of them right, is other text.
 const OTHER_TEXT_WORDS: u32 = 3;
@@ -18,17 +18,6 @@ const SHORE: usize = 3;
 const MISHEARD_UNLIKE: f32 = 0.6;
 /// In other text, a word that sounds less like the book than this is not said.
 const NOT_SAID_UNLIKE: f32 = 0.4;
-
-/// Words that speech swallows and recognisers leave out or put in: losing one of them alone is not sure.
-const SLIGHT: &[&str] = &[
-    "a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "had", "has", "have", "he", "her", "his",
-    "i", "in", "is", "it", "me", "my", "of", "oh", "on", "or", "she", "so", "that", "the", "them", "then",
-    "they", "this", "to", "us", "was", "we", "were", "with", "you", "your",
-];
-
-pub(super) fn is_slight(word: &str) -> bool {
-    SLIGHT.contains(&fold(word).as_str())
-}
 
 pub(super) fn discrepancies(book: &[BookWord], heard: &[HeardWord], edits: &[Edit]) -> Vec<Discrepancy> {
     let sorter = Sorter { book, heard };

@@ -37,7 +37,7 @@ fn climb(text: &str, can: Abilities, mut complain: impl FnMut(usize) -> Vec<Comp
     let mut rungs = Vec::new();
     while let Some(step) = next_rung(text, &history, &can) {
         rungs.push(step.rung);
-        if step.rung == Rung::Quarantine {
+        if matches!(step.rung, Rung::Doubted | Rung::Quarantine) {
             break;
         }
         let decision = if step.rung == Rung::SecondOpinion || !can.second_listener {
@@ -137,4 +137,20 @@ proptest! {
         prop_assert_eq!(rungs.last(), Some(&Rung::Quarantine));
         prop_assert_eq!(rungs.first(), Some(&Rung::FirstTake));
     }
+}
+
+#[test]
+fn a_small_word_doubted_in_every_take_is_kept_with_its_doubt() {
+    let can = Abilities { second_listener: false, ..ALL };
+    let small = || Complaint { written: "and".into(), ..lost(3) };
+    let rungs = climb(LONG, can, |_| vec![small()]);
+    assert_eq!(rungs.last(), Some(&Rung::Doubted));
+    assert!(rungs.contains(&Rung::SplitClause), "all else is tried before: {rungs:?}");
+    assert_eq!(climb(LONG, can, |_| vec![small(), lost(4)]).last(), Some(&Rung::Quarantine));
+    // Two takes are chance.
+    let alone = Abilities { calmer: false, neighbour: false, other_references: 0, ..can };
+    assert_eq!(
+        climb("She went and came again", alone, |_| vec![small()]),
+        [Rung::FirstTake, Rung::NewSeed, Rung::Quarantine]
+    );
 }

@@ -28,8 +28,15 @@ pub use judge::judge;
 use narrator_core::SegmentId;
 use serde::{Deserialize, Serialize};
 
+use crate::slight::is_slight;
 use crate::times::WordTime;
 use crate::trust::Distrust;
+use scored::{is_short, phonemes_apart};
+
+/// Small words further apart are not taken for each other: `he` and `she`.
+const LIKE: f32 = 0.5;
+/// In phonemes: a vowel, a final d, an s for a z beside it, and no more.
+const ONE_SOUND: f32 = 1.15;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -72,6 +79,26 @@ impl Verdict {
         self.complaints.iter().map(|complaint| complaint.fault.weight()).sum()
     }
 
+    /// Whether all that speaks against the take are small words inside it, lost, put in, or taken for another that
+    /// sounds like them, and words that differ by no more than one sound: `liked to`, said as people say it, has no d.
+    pub fn doubts_small_words_only(&self) -> bool {
+        let inside = |word: u32| 0 < word && word + 1 < self.words;
+        let small = |text: &str| text.split_whitespace().all(is_slight);
+        let is_small = |it: &Complaint| {
+            let small_words = small(&it.written) && small(&it.heard);
+            it.word.is_some_and(inside)
+                && match it.fault {
+                    Fault::WordLost | Fault::WordAdded => small_words,
+                    Fault::WordChanged { unlike } => {
+                        let apart = phonemes_apart(&it.written, &it.heard, unlike);
+                        (small_words && unlike < LIKE) || (!is_short(&it.written) && apart <= ONE_SOUND)
+                    }
+                    Fault::WordRepeated | Fault::Unheard | Fault::Signal { .. } => false,
+                }
+        };
+        !self.complaints.is_empty() && self.complaints.iter().all(is_small)
+    }
+
     /// The same findings when the ladder has no rung left.
     #[must_use]
     pub fn quarantined(self) -> Self {
@@ -90,5 +117,47 @@ impl Verdict {
             0 => first.to_string(),
             more => format!("{first}, and {more} more"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn doubting(fault: Fault, word: u32, written: &str, heard: &str) -> bool {
+        let (written, heard) = (written.to_owned(), heard.to_owned());
+        let complaint =
+            Complaint { fault, written, word: Some(word), heard, start_ms: 0, end_ms: 0, pardon: None };
+        let verdict = Verdict {
+            decision: Decision::Retry,
+            segment: None,
+            complaints: vec![complaint],
+            pardoned: Vec::new(),
+            distrusted: Vec::new(),
+            words: 9,
+            heard: 8,
+            times: Vec::new(),
+        };
+        verdict.doubts_small_words_only()
+    }
+
+    #[test]
+    fn a_small_word_inside_is_a_small_doubt() {
+        assert!(doubting(Fault::WordLost, 4, "and", ""));
+        assert!(doubting(Fault::WordChanged { unlike: 0.43 }, 4, "this", "the"));
+        assert!(doubting(Fault::WordAdded, 4, "", "to"));
+        assert!(doubting(Fault::WordChanged { unlike: 0.175 }, 4, "liked", "like"));
+    }
+
+    #[test]
+    fn everything_else_is_not() {
+        assert!(!doubting(Fault::WordLost, 0, "and", ""), "the first word must be heard");
+        assert!(!doubting(Fault::WordLost, 8, "it", ""), "the last one too");
+        assert!(!doubting(Fault::WordLost, 4, "not", ""));
+        assert!(!doubting(Fault::WordLost, 4, "garden", ""));
+        assert!(!doubting(Fault::WordChanged { unlike: 0.5 }, 4, "he", "she"));
+        assert!(!doubting(Fault::WordChanged { unlike: 0.2 }, 4, "in", "inn"));
+        assert!(!doubting(Fault::WordChanged { unlike: 0.3 }, 4, "requited", "repeated"));
+        assert!(!doubting(Fault::WordRepeated, 4, "", "to"));
     }
 }

@@ -96,8 +96,13 @@ pub(super) fn is_short(word: &str) -> bool {
 
 /// How many phonemes two texts differ by that are so `unlike`.
 pub(super) fn phonemes_apart(written: &str, heard: &str, unlike: f32) -> f32 {
+    unlike * sounds_in(written, heard)
+}
+
+/// Phonemes of the longer of two texts.
+pub(super) fn sounds_in(written: &str, heard: &str) -> f32 {
     let length = |text: &str| sound::length(atoms([text]).iter().map(|atom| &*atom.folded));
-    unlike * length(written).max(length(heard)) as f32
+    length(written).max(length(heard)) as f32
 }
 
 #[cfg(test)]

@@ -83,8 +83,19 @@ enum Step {
     Accept,
     Doubt,
     Search,
-    Again { plan: Plan, rung: String, reason: String },
-    GiveUp { kept: Option<u32> },
+    Again {
+        plan: Plan,
+        rung: String,
+        reason: String,
+    },
+    /// This take, the best of all, is accepted although small words of it are in doubt.
+    Allow {
+        take: u32,
+        reason: String,
+    },
+    GiveUp {
+        kept: Option<u32>,
+    },
 }
 
 impl Step {
@@ -100,7 +111,7 @@ struct Conclusion {
     take: u32,
     step: Step,
     records: Vec<Record>,
-    note: Option<Note>,
+    notes: Vec<Note>,
     summary: String,
 }
 
@@ -209,7 +220,7 @@ impl Checker {
             verdict: None,
         };
         let (records, summary) = (self.acceptance(&key, take), why.to_owned());
-        Some(Conclusion { segment, take, step: Step::Accept, records, note: Some(note), summary })
+        Some(Conclusion { segment, take, step: Step::Accept, records, notes: vec![note], summary })
     }
 
     fn judge(&self, ear: Ear, heard: &Heard) -> Option<Conclusion> {
@@ -230,7 +241,14 @@ impl Checker {
         let has_second = self.course().has_second();
         if self.strict && ear == Ear::First && has_second {
             let (take, records, summary) = (heard.take, Vec::new(), String::new());
-            return Some(Conclusion { segment, take, step: Step::Doubt, records, note: None, summary });
+            return Some(Conclusion {
+                segment,
+                take,
+                step: Step::Doubt,
+                records,
+                notes: Vec::new(),
+                summary,
+            });
         }
         let listener = if ear == Ear::First && has_second { Listener::First } else { Listener::Last };
         self.conclude(segment, &known, listener, ear == Ear::Second && !known.search)
@@ -265,7 +283,8 @@ impl Checker {
         let outcome = match &step {
             Step::Accept => "accept",
             Step::Doubt | Step::Search => "second_opinion",
-            Step::Again { .. } => "retry",
+            Step::Allow { take: allowed, .. } if *allowed == take => "accept",
+            Step::Again { .. } | Step::Allow { .. } => "retry",
             Step::GiveUp { .. } => "quarantine",
         };
         let note = Note {
@@ -279,8 +298,14 @@ impl Checker {
             heard: known.hearings.iter().map(Hearing::text).collect(),
             verdict: Some(verdict),
         };
-        let note = (!step.asks()).then_some(note);
-        Some(Conclusion { segment, take, step, records, note, summary })
+        let mut notes = if step.asks() { Vec::new() } else { vec![note] };
+        if let Step::Allow { take: allowed, reason } = &step
+            && *allowed != take
+            && let Some(before) = lock(&self.notes).get(&(*key, *allowed))
+        {
+            notes.push(Note { outcome: "accept".into(), summary: reason.clone(), ..before.clone() });
+        }
+        Some(Conclusion { segment, take, step, records, notes, summary })
     }
 
     /// The record of an accepted take; none when it is accepted already.
@@ -314,6 +339,8 @@ impl Checker {
         let (next, rung, why) = ladder::next(&self.script, found, voice, &history);
         let reason = why.unwrap_or_else(|| verdict.summary());
         let (faults, rung) = (verdict.faults(), ladder::name(rung));
+        let all = before.iter().map(|it| (it.faults, it.take)).chain([(faults, take)]);
+        let best = all.min().map(|(_, take)| take);
         let refused =
             TakeRefused { segment, key: *key, take, faults, next: rung.clone(), reason: reason.clone() };
         match next {
@@ -321,9 +348,16 @@ impl Checker {
                 records.push(Record::TakeRefused(refused));
                 (Step::Again { plan, rung, reason }, records, verdict)
             }
+            Next::Accept => {
+                let spoken = best.and_then(|best| replay.spoken(key).iter().find(|it| it.take == best));
+                let Some(spoken) = spoken else { return (Step::GiveUp { kept: None }, records, verdict) };
+                if spoken.take != take {
+                    records.push(Record::TakeRefused(refused));
+                }
+                records.push(Record::SegmentDone(spoken.clone()));
+                (Step::Allow { take: spoken.take, reason }, records, verdict)
+            }
             Next::Quarantine => {
-                let all = before.iter().map(|it| (it.faults, it.take)).chain([(faults, take)]);
-                let best = all.min().map(|(_, take)| take);
                 let kept = best.filter(|_| self.quarantine == Quarantine::Keep);
                 records.push(Record::TakeRefused(refused));
                 records.extend(kept.map(|take| Record::TakeKept(TakeKept { segment, key: *key, take })));
@@ -352,7 +386,7 @@ impl Checker {
     /// Writes everything down in one write, then takes the steps.
     fn carry_out(&self, conclusions: Vec<Conclusion>) -> Result<(), SinkError> {
         // Noted first: a note without a record is written again, a record without a note has lost its why.
-        for note in conclusions.iter().filter_map(|it| it.note.as_ref()) {
+        for note in conclusions.iter().flat_map(|it| &it.notes) {
             lock(&self.notebook).write(note);
             lock(&self.notes).insert((note.key, note.take), note.clone());
         }
@@ -392,6 +426,14 @@ impl Checker {
                     Level::Debug,
                     "take_accepted",
                     &json!({ "segment": segment, "take": take, "summary": summary }),
+                );
+                self.settled(segment, true);
+            }
+            Step::Allow { take, reason } => {
+                self.log.emit(
+                    Level::Warn,
+                    "take_accepted",
+                    &json!({ "segment": segment, "take": take, "summary": reason }),
                 );
                 self.settled(segment, true);
             }

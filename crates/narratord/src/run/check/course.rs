@@ -105,6 +105,8 @@ pub enum Spoken {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Next {
     Speak(Plan),
+    /// The best take is accepted with a doubt.
+    Accept,
     Quarantine,
 }
 

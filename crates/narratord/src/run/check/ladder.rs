@@ -43,6 +43,7 @@ pub fn next(
         Some(step) if step.rung.speaks() => {
             (Next::Speak(Plan::of(step.rung, script, segment)), step.rung, Some(step.reason))
         }
+        Some(step) if step.rung == Rung::Doubted => (Next::Accept, Rung::Doubted, Some(step.reason)),
         Some(step) => (Next::Quarantine, Rung::Quarantine, Some(step.reason)),
         None => (Next::Quarantine, Rung::Quarantine, None),
     }
@@ -136,8 +137,8 @@ mod tests {
     #[test]
     fn a_rung_is_known_by_its_name() {
         let first = [Rung::FirstTake, Rung::NewSeed, Rung::CalmerSampling, Rung::SplitSentence];
-        let last = [Rung::SplitClause, Rung::MergeNeighbour, Rung::OtherReference, Rung::Quarantine];
-        for rung in first.into_iter().chain(last) {
+        let last = [Rung::SplitClause, Rung::MergeNeighbour, Rung::OtherReference];
+        for rung in first.into_iter().chain(last).chain([Rung::Doubted, Rung::Quarantine]) {
             assert_eq!(rung_called(&name(rung)), Some(rung));
         }
         assert_eq!(name(Rung::SplitSentence), "split-sentence");

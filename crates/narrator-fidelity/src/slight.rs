@@ -1,0 +1,15 @@
+//! Words that speech swallows, and that recognisers leave out, put in and take for each other.
+//!
+//! That one of them is missing is never sure. A denial is none of them: `not` must be heard.
+
+use crate::words::fold;
+
+const SLIGHT: &[&str] = &[
+    "a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "had", "has", "have", "he", "her", "his",
+    "i", "in", "is", "it", "me", "my", "of", "oh", "on", "or", "she", "so", "that", "the", "them", "then",
+    "they", "this", "to", "us", "was", "we", "were", "with", "you", "your",
+];
+
+pub(crate) fn is_slight(word: &str) -> bool {
+    SLIGHT.contains(&fold(word).as_str())
+}
