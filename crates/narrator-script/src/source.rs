@@ -14,6 +14,8 @@ const PAUSE_MARK_MAX_CHARS: usize = 4;
 const GLUED_MARK_MAX_CHARS: usize = 8;
 /// Of several marks in a row only so many are kept, so that no pile of them can outgrow a segment.
 const MARKS_IN_A_ROW: usize = 2;
+/// And so many symbols that differ: `<<, <=, =, >=, >>` is a list, `= = =` an ornament.
+const SYMBOLS_IN_A_ROW: usize = 8;
 
 /// A token of the block that is to be spoken.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -122,7 +124,9 @@ fn kept(tokens: &[Token]) -> Vec<bool> {
                 || glued_after
                 || (is_phrasing(&token.text) && marks == 0)
                 || is_speakable(&token.text));
-        if worth && marks < MARKS_IN_A_ROW {
+        let differs = index.checked_sub(1).is_none_or(|before| tokens[before].text != token.text);
+        let most = if differs && is_speakable(&token.text) { SYMBOLS_IN_A_ROW } else { MARKS_IN_A_ROW };
+        if worth && marks < most {
             marks += 1;
             keep[index] = true;
         }

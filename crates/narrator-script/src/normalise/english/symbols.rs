@@ -16,13 +16,14 @@ pub(crate) fn claim(view: &View<'_>, at: usize) -> Option<Claim> {
     let between_digits = follows_digits && view.digits(at + 1).is_some();
     let next_is_small = view.mark(at + 1).and_then(small_digit).is_some();
     let alone = spaced_before && spaced_after;
-    let compares = spaced_before && (view.is_space(at + 2) || view.digits(at + 2).is_some());
+    let compares =
+        !view.is_wordlike(before) && (!view.is_wordlike(Some(at + 2)) || view.digits(at + 2).is_some());
     if let Some(said) = comparison(mark, view.mark(at + 1)).filter(|_| compares) {
         return Some(Claim::new(2, spaced(view, at, said), "symbol"));
     }
     let said = match mark {
         '+' if alone || between_digits => "plus",
-        '=' if alone || between_digits => "equals",
+        '=' if alone || between_digits || quoted(view, at) => "equals",
         '×' => "times",
         '÷' => "divided by",
         '±' => "plus or minus",
@@ -30,8 +31,8 @@ pub(crate) fn claim(view: &View<'_>, at: usize) -> Option<Claim> {
         '≥' => GREATER_OR_EQUAL,
         '≠' => "is not equal to",
         '≈' => "is about",
-        '<' if alone => "less than",
-        '>' if alone => "greater than",
+        '<' if alone || quoted(view, at) => "less than",
+        '>' if alone || quoted(view, at) => "greater than",
         '@' if alone => "at",
         '%' => "percent",
         '°' => "degrees",
@@ -51,6 +52,14 @@ pub(crate) fn claim(view: &View<'_>, at: usize) -> Option<Claim> {
 const LESS_OR_EQUAL: &str = "less than or equal to";
 const GREATER_OR_EQUAL: &str = "greater than or equal to";
 
+/// Whether a mark stands in quotes, as one that is spoken of does.
+fn quoted(view: &View<'_>, at: usize) -> bool {
+    let is = |at: Option<usize>, quotes: &str| {
+        at.and_then(|at| view.mark(at)).is_some_and(|mark| quotes.contains(mark))
+    };
+    is(at.checked_sub(1), "“‘\"'`") && is(Some(at + 1), "”’\"'`")
+}
+
 /// Comparisons of two marks: `>= 1.5`.
 fn comparison(first: char, second: Option<char>) -> Option<&'static str> {
     match (first, second?) {
@@ -58,6 +67,8 @@ fn comparison(first: char, second: Option<char>) -> Option<&'static str> {
         ('>', '=') => Some(GREATER_OR_EQUAL),
         ('!', '=') => Some("not equal to"),
         ('=', '=') => Some("equals"),
+        ('<', '<') => Some("less than less than"),
+        ('>', '>') => Some("greater than greater than"),
         _ => None,
     }
 }

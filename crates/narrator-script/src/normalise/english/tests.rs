@@ -314,6 +314,10 @@ fn symbols_and_marks() {
             "perl greater than or equal to five and x less than or equal to two, a not equal to b.",
         ),
         ("The value of π.", "The value of pi."),
+        (
+            "Relations are <<, <=, “=”, >= and >>.",
+            "Relations are less than less than, less than or equal to, “equals”, greater than or equal to and greater than greater than.",
+        ),
         ("H₂O, 5² and 10⁶, ① too.", "H two O, five squared and ten six, one too."),
         ("It is _very_ *odd*.", "It is very odd."),
         ("A snake_case name.", "A snake case name."),
