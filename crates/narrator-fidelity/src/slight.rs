@@ -10,6 +10,8 @@ const SLIGHT: &[&str] = &[
     "they", "this", "to", "us", "was", "we", "were", "with", "you", "your",
 ];
 
+/// Single letters are slight too, whatever they are: `w w w` is heard as `dw`.
 pub(crate) fn is_slight(word: &str) -> bool {
-    SLIGHT.contains(&fold(word).as_str())
+    let folded = fold(word);
+    folded.chars().count() == 1 || SLIGHT.contains(&folded.as_str())
 }

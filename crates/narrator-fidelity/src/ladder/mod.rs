@@ -90,8 +90,8 @@ const NEW_SEEDS: usize = 2;
 /// Texts up to here run on or break off when spoken alone (Qwen3-TTS issues 68 and 4576 tell of two
 /// characters).
 const SHORT_WORDS: usize = 4;
-/// As many takes make sure that a small word is not missing by chance.
-const DOUBTED_TAKES: usize = 3;
+/// As many takes, each with other random numbers, make it unlikely that a small word is missing by chance.
+const DOUBTED_TAKES: usize = 2;
 /// A clause is worth speaking alone from this many words on.
 const CLAUSE_WORDS: usize = 3;
 

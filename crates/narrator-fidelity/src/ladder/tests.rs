@@ -147,10 +147,4 @@ fn a_small_word_doubted_in_every_take_is_kept_with_its_doubt() {
     assert_eq!(rungs.last(), Some(&Rung::Doubted));
     assert!(rungs.contains(&Rung::SplitClause), "all else is tried before: {rungs:?}");
     assert_eq!(climb(LONG, can, |_| vec![small(), lost(4)]).last(), Some(&Rung::Quarantine));
-    // Two takes are chance.
-    let alone = Abilities { calmer: false, neighbour: false, other_references: 0, ..can };
-    assert_eq!(
-        climb("She went and came again", alone, |_| vec![small()]),
-        [Rung::FirstTake, Rung::NewSeed, Rung::Quarantine]
-    );
 }

@@ -370,6 +370,15 @@ fn additions(trusted: &[&Heard<'_>], listener: Listener) -> Vec<Complaint> {
             };
             let short = end_ms - start_ms < ADDED_MS && !repeated;
             let unsaid = listener == Listener::Last && short && trusted.iter().any(unmissed);
+            // A rare word that was not heard itself was heard in several: `+debNuX` as plus Deb new X.
+            let changed = |at: u32| {
+                let mut edits = first.alignment.edits.iter().filter(|edit| edit.text.contains(&at));
+                edits.any(|edit| matches!(edit.kind, EditKind::Changed { .. }))
+            };
+            let rare = |at: u32| words.get(at as usize).is_some_and(|word| is_rare(&word.text));
+            let in_parts = listener == Listener::Last
+                && short
+                && beside.into_iter().flatten().any(|at| changed(at) && rare(at));
             // One listener alone makes up a word of two letters now and then.
             let slight = single && run.len() == 1 && !repeated && heard.len() <= 3;
             Complaint {
@@ -379,10 +388,11 @@ fn additions(trusted: &[&Heard<'_>], listener: Listener) -> Vec<Complaint> {
                 heard,
                 start_ms,
                 end_ms,
-                pardon: match (once || slight, unsaid) {
-                    (true, _) => Some(Pardon::HeardOnce),
-                    (false, true) => Some(Pardon::Scored),
-                    (false, false) => None,
+                pardon: match (once || slight, unsaid, in_parts) {
+                    (true, ..) => Some(Pardon::HeardOnce),
+                    (_, true, _) => Some(Pardon::Scored),
+                    (.., true) => Some(Pardon::RareWord),
+                    _ => None,
                 },
             }
         })
