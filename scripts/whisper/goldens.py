@@ -1,12 +1,13 @@
 """Writes what transformers makes of some clips, for the parity tests of Whisper.
 
-    goldens.py MODEL_FOLDER OUTPUT.safetensors CLIP.wav... [--full]
+    goldens.py MODEL_FOLDER OUTPUT.safetensors CLIP.wav... [--full] [--tokens N]
 
 Each CLIP is mono, 16 bits, at 24 kHz; `CLIP.txt` beside it has its words. A case `N` has `N.pcm` (the clip at
 16 kHz, 16 bits), `N.mel` and `N.states` (features and encoder states, thinned out by `N.stride` unless --full),
 `N.tokens` (greedy, without timestamps, prompt and end left out), `N.text` (the words), `N.scores` (log-probability
 of every token of the words, read after the prompt), and for the transcript with timestamps `N.timed` (its tokens
 with their timestamps) and `N.seconds` (where on the path each is read, which is where the word before it ends).
+With --tokens N transcripts end there, and `N.limit` says so: random weights never come to an end.
 """
 
 import json
@@ -49,7 +50,8 @@ def resample(samples, rate):
 
 
 class Reference:
-    def __init__(self, folder):
+    def __init__(self, folder, limit):
+        self.limit = limit
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         settings = json.loads((folder / "generation_config.json").read_text())
         ident = self.tokenizer.token_to_id
@@ -81,6 +83,7 @@ class Reference:
             return_dict_in_generate=True,
             do_sample=False,
             num_beams=1,
+            **({"max_new_tokens": self.limit} if self.limit else {}),
             **self.language,
         )
         return found["sequences"][0].tolist(), found["token_timestamps"][0].tolist()
@@ -113,14 +116,19 @@ class Reference:
             "timed": np.array(timed[begin:], np.int64),
             "seconds": np.array(seconds[begin : len(timed)], np.float32),
             "stride": np.array([*stride["mel"], *stride["states"]], np.int64),
+            **({"limit": np.array([self.limit], np.int64)} if self.limit else {}),
         }
 
 
 def main(arguments):
-    full = "--full" in arguments
+    full, limit = "--full" in arguments, 0
+    if "--tokens" in arguments:
+        at = arguments.index("--tokens")
+        limit = int(arguments[at + 1])
+        del arguments[at : at + 2]
     folder, output, *clips = [Path(one) for one in arguments if one != "--full"]
     torch.set_grad_enabled(False)
-    reference, tensors = Reference(folder), {}
+    reference, tensors = Reference(folder, limit), {}
     for number, clip in enumerate(clips):
         text = clip.with_suffix(".txt").read_text(encoding="utf-8").strip()
         case = reference.hear(read_clip(clip), text, WHOLE if full else STRIDE)
