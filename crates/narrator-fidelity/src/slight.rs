@@ -10,8 +10,15 @@ const SLIGHT: &[&str] = &[
     "they", "this", "to", "us", "was", "we", "were", "with", "you", "your",
 ];
 
+/// Cries before a sentence, which subtitles leave out and recognisers learn to leave out.
+const CRIES: &[&str] = &["ah", "eh", "ha", "hm", "o", "oh", "pooh", "ugh"];
+
+pub(crate) fn is_cry(word: &str) -> bool {
+    CRIES.contains(&fold(word).as_str())
+}
+
 /// Single letters are slight too, whatever they are: `w w w` is heard as `dw`.
 pub(crate) fn is_slight(word: &str) -> bool {
     let folded = fold(word);
-    folded.chars().count() == 1 || SLIGHT.contains(&folded.as_str())
+    folded.chars().count() == 1 || SLIGHT.contains(&folded.as_str()) || is_cry(word)
 }

@@ -28,7 +28,7 @@ pub use judge::judge;
 use narrator_core::SegmentId;
 use serde::{Deserialize, Serialize};
 
-use crate::slight::is_slight;
+use crate::slight::{is_cry, is_slight};
 use crate::times::WordTime;
 use crate::trust::Distrust;
 use scored::{is_short, phonemes_apart};
@@ -79,14 +79,14 @@ impl Verdict {
         self.complaints.iter().map(|complaint| complaint.fault.weight()).sum()
     }
 
-    /// Whether all that speaks against the take are small words inside it, lost, put in, or taken for another that
+    /// Whether all that speaks against the take are small words inside it and cries anywhere, lost, put in, or taken for another that
     /// sounds like them, and words that differ by no more than one sound: `liked to`, said as people say it, has no d.
     pub fn doubts_small_words_only(&self) -> bool {
         let inside = |word: u32| 0 < word && word + 1 < self.words;
         let small = |text: &str| text.split_whitespace().all(is_slight);
         let is_small = |it: &Complaint| {
             let small_words = small(&it.written) && small(&it.heard);
-            it.word.is_some_and(inside)
+            (it.word.is_some_and(inside) || is_cry(&it.written))
                 && match it.fault {
                     Fault::WordLost | Fault::WordAdded => small_words,
                     Fault::WordChanged { unlike } => {
@@ -147,6 +147,7 @@ mod tests {
         assert!(doubting(Fault::WordChanged { unlike: 0.43 }, 4, "this", "the"));
         assert!(doubting(Fault::WordAdded, 4, "", "to"));
         assert!(doubting(Fault::WordChanged { unlike: 0.175 }, 4, "liked", "like"));
+        assert!(doubting(Fault::WordLost, 0, "\"Oh!", ""), "a cry may be the first word");
     }
 
     #[test]
