@@ -1,7 +1,7 @@
 //! The fuzz target of the journal's scan on a stable toolchain: mutates the corpus for so many seconds,
 //! from a fixed seed, and holds every result against what must be true of any bytes.
 //!
-//! `cargo run -p narrator-journal --example fuzz_smoke [SECONDS] [SEED]`; with cargo-fuzz and a nightly
+//! `cargo run -p narrator-journal --example scan_smoke [SECONDS] [SEED]`; with cargo-fuzz and a nightly
 //! toolchain, `cargo fuzz run scan` in `crates/narrator-journal/fuzz` looks further.
 #![expect(clippy::print_stdout, reason = "says what it did")]
 

@@ -1,4 +1,4 @@
-//! A fuzz run without a fuzzer: `cargo run -p narrator-proto --example fuzz_smoke -- SECONDS [SEED]`.
+//! A fuzz run without a fuzzer: `cargo run -p narrator-proto --example frames_smoke -- SECONDS [SEED]`.
 //!
 //! Takes the golden frames, damages them in the ways that reach deep (flips, cuts, joins, and headers whose
 //! checks are made right again), and asserts what `fuzz/checks.rs` says must hold for any bytes. The same
