@@ -39,17 +39,34 @@ pub fn ffmpeg() -> PathBuf {
     if brought.is_file() { brought } else { PathBuf::from("ffmpeg") }
 }
 
+/// Fills `home` with what `scripts/setup` brings, and nothing that a person may have added to it: a test that wants
+/// the starter voice does not meet a better one.
+fn settle_in(home: &Path) {
+    let deps = checkout().join(".deps");
+    std::fs::create_dir_all(home.join("models")).expect("a home");
+    for name in ["bin", "models/starter-en", "models/whisper-tiny.en", "models/whisper-base"] {
+        if deps.join(name).exists() {
+            std::os::unix::fs::symlink(deps.join(name), home.join(name)).expect("linked");
+        }
+    }
+}
+
 /// A folder in which narratord is run, with a home, state and configuration of its own.
 #[derive(Debug)]
 pub struct Desk {
     dir: tempfile::TempDir,
+    /// Elsewhere, as tests look at all that lies on the desk.
+    home: tempfile::TempDir,
 }
 
 impl Desk {
     #[expect(clippy::new_without_default, reason = "making a desk touches the disk")]
     pub fn new() -> Self {
-        let dir = tempfile::Builder::new().prefix("narratord-test-").tempdir().expect("a temporary folder");
-        Self { dir }
+        let folder =
+            || tempfile::Builder::new().prefix("narratord-test-").tempdir().expect("a temporary folder");
+        let (dir, home) = (folder(), folder());
+        settle_in(home.path());
+        Self { dir, home }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -66,7 +83,7 @@ impl Desk {
             .args(arguments)
             .args(if unsaid { &["--check", "off"][..] } else { &[] })
             .current_dir(self.dir.path())
-            .env("NARRATOR_HOME", checkout().join(".deps"))
+            .env("NARRATOR_HOME", self.home.path())
             .env("XDG_STATE_HOME", self.path("state"))
             .env("XDG_CONFIG_HOME", self.path("config"))
             .env("XDG_DATA_HOME", self.path("data"))

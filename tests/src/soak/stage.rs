@@ -150,7 +150,9 @@ impl Stage {
         if self.voice == Voice::Sim {
             command.arg("--config").arg(self.settings());
         }
-        command.args(["--plain", "--check", "off", "--workers", &self.slots.to_string()]);
+        // Whatever better voice may have been added to the checkout.
+        command.args(["--model", "starter-en", "--plain", "--check", "off"]);
+        command.args(["--workers", &self.slots.to_string()]);
         command
     }
 
