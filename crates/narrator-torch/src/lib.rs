@@ -13,6 +13,7 @@
 mod device;
 mod error;
 mod manner;
+mod mel;
 pub mod qwen3;
 mod registry;
 mod starter;

@@ -8,6 +8,7 @@ use narrator_engine::EngineError;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::Doing;
+use crate::mel::Bands;
 use crate::qwen3::ops::Torch;
 
 pub(crate) const SAMPLE_RATE: u32 = 16_000;
@@ -29,9 +30,8 @@ impl LogMel {
     pub(crate) fn new(bins: i64, device: Device) -> Result<Self, EngineError> {
         let make = || -> Torch<Self> {
             let window = Tensor::f_hann_window(FFT as i64, (Kind::Float, device))?;
-            let bank: Vec<f32> = filter_bank(bins as usize);
-            let bank = Tensor::f_from_slice(&bank)?.f_to_device(device)?.f_view([bins, -1])?;
-            Ok(Self { window, bank })
+            let bands = Bands { sample_rate: SAMPLE_RATE, fft: FFT, bins: bins as usize, max_hz: MAX_HZ };
+            Ok(Self { window, bank: bands.filters(device)? })
         };
         make().doing("making the mel filters")
     }
@@ -52,63 +52,10 @@ impl LogMel {
     }
 }
 
-/// Triangular filters `[bins · (FFT / 2 + 1)]`, row by row.
-fn filter_bank(bins: usize) -> Vec<f32> {
-    let step = f64::from(SAMPLE_RATE) / FFT as f64;
-    let top = mel_of(MAX_HZ);
-    let edge = |index: usize| hz_of(top * index as f64 / (bins + 1) as f64);
-    let mut bank = Vec::with_capacity(bins * (FFT / 2 + 1));
-    for bin in 0..bins {
-        let (low, centre, high) = (edge(bin), edge(bin + 1), edge(bin + 2));
-        let area = 2.0 / (high - low);
-        for line in 0..=FFT / 2 {
-            let hz = line as f64 * step;
-            let rising = (hz - low) / (centre - low);
-            let falling = (high - hz) / (high - centre);
-            bank.push((rising.min(falling).max(0.0) * area) as f32);
-        }
-    }
-    bank
-}
-
-/// Slaney's scale: linear to 1 kHz, logarithmic above, where 27 mels make a factor of 6.4.
-const LINEAR_HZ_PER_MEL: f64 = 200.0 / 3.0;
-const LOG_FROM_HZ: f64 = 1000.0;
-const LOG_FROM_MEL: f64 = LOG_FROM_HZ / LINEAR_HZ_PER_MEL;
-
-fn log_step() -> f64 {
-    6.4_f64.ln() / 27.0
-}
-
-fn mel_of(hz: f64) -> f64 {
-    if hz < LOG_FROM_HZ {
-        hz / LINEAR_HZ_PER_MEL
-    } else {
-        LOG_FROM_MEL + (hz / LOG_FROM_HZ).ln() / log_step()
-    }
-}
-
-fn hz_of(mel: f64) -> f64 {
-    if mel < LOG_FROM_MEL {
-        mel * LINEAR_HZ_PER_MEL
-    } else {
-        LOG_FROM_HZ * ((mel - LOG_FROM_MEL) * log_step()).exp()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::qwen3::ops::to_floats;
-
-    #[test]
-    fn every_filter_hears_something() {
-        for bins in [80, 128] {
-            for (bin, filter) in filter_bank(bins).chunks(FFT / 2 + 1).enumerate() {
-                assert!(filter.iter().any(|&weight| weight > 0.0), "filter {bin} of {bins} is empty");
-            }
-        }
-    }
 
     #[test]
     fn silence_and_sound_have_their_values() {
