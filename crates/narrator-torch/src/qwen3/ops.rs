@@ -93,13 +93,21 @@ impl Rope {
     }
 }
 
-/// Scaled dot-product attention of `q` `[batch, heads, n, dim]` over as many heads of `k` and `v`.
+/// Scaled dot-product attention of `q` `[batch, heads, n, dim]` over `k` and `v`, which may have fewer heads: each
+/// then serves as many of `q` that stand one after the other.
 pub(crate) fn attention(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, causal: bool) -> Torch {
-    Tensor::f_scaled_dot_product_attention(q, k, v, mask, 0.0, causal, None, false)
+    let group = q.size()[1] / k.size()[1];
+    let (k, v) = (repeat_heads(k, group)?, repeat_heads(v, group)?);
+    Tensor::f_scaled_dot_product_attention(q, &k, &v, mask, 0.0, causal, None, false)
+}
+
+/// A gated feed-forward network with `SiLU`.
+pub(crate) fn feed_forward(x: &Tensor, gate: &Tensor, up: &Tensor, down: &Tensor) -> Torch {
+    linear(&linear(x, gate)?.f_silu()?.f_mul(&linear(x, up)?)?, down)
 }
 
 /// Repeats every head of `x` `[batch, heads, n, dim]` `times` times, one after the other.
-pub(crate) fn repeat_heads(x: &Tensor, times: i64) -> Torch {
+fn repeat_heads(x: &Tensor, times: i64) -> Torch {
     if times == 1 {
         return Ok(x.shallow_clone());
     }

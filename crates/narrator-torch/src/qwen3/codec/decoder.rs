@@ -20,15 +20,13 @@ use narrator_engine::EngineError;
 use tch::{Device, Kind, Tensor};
 
 use super::carry::{Carry, CodecState};
+use super::centres;
 use super::layers::{CausalConv, SnakeBeta, Upsample};
 use super::transformer::Transformer;
 use crate::error::Doing;
 use crate::qwen3::config::DecoderConfig;
 use crate::qwen3::ops::{NONE, Torch};
 use crate::qwen3::source::Loader;
-
-/// Clusters that were hardly used in training keep a defined centre, as in the reference.
-const MIN_USAGE: f64 = 1e-5;
 
 /// One half of the split quantiser.
 #[derive(Debug)]
@@ -46,9 +44,8 @@ impl Codebooks {
                 let codebook = loader.at("vq.layers").at(index).at("_codebook").in_kind(Kind::Float);
                 let sum = codebook.tensor("embedding_sum", &[config.codebook_size, half])?;
                 let usage = codebook.tensor("cluster_usage", &[config.codebook_size])?;
-                usage
-                    .f_clamp_min(MIN_USAGE)
-                    .and_then(|usage| sum.f_div(&usage.f_unsqueeze(1)?)?.f_to_kind(loader.kind()))
+                centres(&sum, &usage)
+                    .and_then(|centres| centres.f_to_kind(loader.kind()))
                     .doing("preparing a codebook")
             })
             .collect::<Result<_, _>>()?;

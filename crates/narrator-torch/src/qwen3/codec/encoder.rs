@@ -18,12 +18,11 @@
 use narrator_engine::EngineError;
 use tch::{Kind, Tensor};
 
+use super::centres;
 use crate::error::{Doing, bad_request};
 use crate::qwen3::config::EncoderConfig;
-use crate::qwen3::ops::{NONE, Rope, Torch, attention, linear, repeat_heads, to_ints};
+use crate::qwen3::ops::{NONE, Rope, Torch, attention, linear, to_ints};
 use crate::qwen3::source::Loader;
-
-const MIN_USAGE: f64 = 1e-5;
 
 /// A causal convolution with the reference's padding: what the kernel needs on the left, and on the right
 /// what completes the last stride.
@@ -119,10 +118,7 @@ impl Quantizer {
                 let codebook = loader.at("layers").at(index).at("codebook");
                 let sum = codebook.tensor("embed_sum", &[config.codebook_size, config.codebook_dim])?;
                 let usage = codebook.tensor("cluster_usage", &[config.codebook_size])?;
-                usage
-                    .f_clamp_min(MIN_USAGE)
-                    .and_then(|usage| sum.f_div(&usage.f_unsqueeze(1)?))
-                    .doing("preparing a codebook")
+                centres(&sum, &usage).doing("preparing a codebook")
             })
             .collect::<Result<_, _>>()?;
         let shape = [config.quantizer_dim, config.hidden, 1];
@@ -271,8 +267,7 @@ impl CodecEncoder {
             let q = rope.rotate(&split(&linear(&normed, &layer.q)?, heads)?)?;
             let k = rope.rotate(&split(&linear(&normed, &layer.k)?, kv_heads)?)?;
             let v = split(&linear(&normed, &layer.v)?, kv_heads)?;
-            let group = heads / kv_heads;
-            let heard = attention(&q, &repeat_heads(&k, group)?, &repeat_heads(&v, group)?, None, true)?;
+            let heard = attention(&q, &k, &v, None, true)?;
             let heard = linear(&heard.f_transpose(1, 2)?.f_reshape([1, time, heads * head_dim])?, &layer.o)?;
             x = x.f_add(&heard.f_mul(&layer.attention_scale)?)?;
             let inner = linear(&norm(&x, &layer.post_norm)?, &layer.fc1)?.f_gelu("none")?;

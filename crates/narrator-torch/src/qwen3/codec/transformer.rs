@@ -10,7 +10,7 @@ use tch::{Device, Kind, Tensor};
 use super::carry::Carry;
 use crate::error::Doing;
 use crate::qwen3::config::DecoderConfig;
-use crate::qwen3::ops::{Rope, Torch, attention, linear, repeat_heads, rms_norm};
+use crate::qwen3::ops::{Rope, Torch, attention, feed_forward, linear, rms_norm};
 use crate::qwen3::source::Loader;
 
 #[derive(Debug)]
@@ -122,8 +122,8 @@ impl Transformer {
             let heard = self.attend(layer, &normed, &rope, &mask, carry)?;
             x = x.f_add(&heard.f_mul(&layer.attention_scale)?)?;
             let normed = rms_norm(&x, &layer.post_norm, eps)?;
-            let gated = linear(&normed, &layer.gate)?.f_silu()?.f_mul(&linear(&normed, &layer.up)?)?;
-            x = x.f_add(&linear(&gated, &layer.down)?.f_mul(&layer.mlp_scale)?)?;
+            let answer = feed_forward(&normed, &layer.gate, &layer.up, &layer.down)?;
+            x = x.f_add(&answer.f_mul(&layer.mlp_scale)?)?;
         }
         rms_norm(&x, &self.norm, eps)?.f_linear(&self.output.0, Some(&self.output.1))?.f_transpose(1, 2)
     }
@@ -139,8 +139,7 @@ impl Transformer {
         let v = Tensor::f_cat(&[&carry.take()?, &v], 2)?;
         carry.put(k.f_narrow(2, time, self.past())?);
         carry.put(v.f_narrow(2, time, self.past())?);
-        let group = heads / kv_heads;
-        let heard = attention(&q, &repeat_heads(&k, group)?, &repeat_heads(&v, group)?, Some(mask), false)?;
+        let heard = attention(&q, &k, &v, Some(mask), false)?;
         linear(&heard.f_transpose(1, 2)?.f_reshape([rows, time, heads * head_dim])?, &layer.o)
     }
 }

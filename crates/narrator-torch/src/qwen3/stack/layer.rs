@@ -10,7 +10,7 @@ use tch::Tensor;
 
 use crate::error::Doing;
 use crate::qwen3::config::StackConfig;
-use crate::qwen3::ops::{NONE, Torch, linear, rms_norm};
+use crate::qwen3::ops::{NONE, Torch, feed_forward, linear, rms_norm};
 use crate::qwen3::source::Loader;
 
 #[derive(Debug)]
@@ -134,8 +134,7 @@ impl Layer {
         match &self.matrices {
             Matrices::Apart { gate, up, down, .. } => {
                 let normed = rms_norm(x, &self.post_norm, eps)?;
-                let gated = linear(&normed, gate)?.f_silu()?.f_mul(&linear(&normed, up)?)?;
-                x.f_add(&linear(&gated, down)?)
+                x.f_add(&feed_forward(&normed, gate, up, down)?)
             }
             Matrices::Joined { gate_up, down, .. } => {
                 let normed = x.f_rms_norm([config.hidden], Some(&self.post_norm), eps)?;

@@ -15,7 +15,7 @@ use tch::{Device, Kind, Tensor};
 pub(crate) use self::cache::Cache;
 use self::layer::{Heads, Layer};
 use super::config::StackConfig;
-use super::ops::{Rope, Torch, attention, repeat_heads, rms_norm};
+use super::ops::{Rope, Torch, attention, rms_norm};
 use super::source::Loader;
 use crate::error::Doing;
 
@@ -136,14 +136,13 @@ impl Stack {
                 (qk.f_narrow(2, 0, heads)?, qk.f_narrow(2, heads, kv_heads)?, v)
             }
         };
-        let (rows, tokens, group) = (q.size()[0], q.size()[1], heads / kv_heads);
+        let (rows, tokens) = (q.size()[0], q.size()[1]);
         let heard = match place {
             Place::Start { first_row, tokens } => {
                 keys.f_narrow(0, *first_row, rows)?.f_narrow(1, 0, *tokens)?.f_copy_(&k)?;
                 values.f_narrow(0, *first_row, rows)?.f_narrow(1, 0, *tokens)?.f_copy_(&v)?;
-                let k = repeat_heads(&k.f_transpose(1, 2)?, group)?;
-                let v = repeat_heads(&v.f_transpose(1, 2)?, group)?;
-                attention(&q.f_transpose(1, 2)?, &k, &v, None, true)?.f_transpose(1, 2)?
+                let [q, k, v] = [q.f_transpose(1, 2)?, k.f_transpose(1, 2)?, v.f_transpose(1, 2)?];
+                attention(&q, &k, &v, None, true)?.f_transpose(1, 2)?
             }
             Place::Together { position } => {
                 keys.f_narrow(0, 0, rows)?.f_narrow(1, *position, 1)?.f_copy_(&k)?;
