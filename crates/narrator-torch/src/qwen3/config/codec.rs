@@ -145,12 +145,7 @@ fn decoder(section: &Section) -> Result<DecoderConfig, EngineError> {
     if config.codebooks < 2 {
         return Err(section.wrong("num_quantizers", "must be at least 2"));
     }
-    if config.heads % config.kv_heads != 0 {
-        return Err(section.wrong("num_key_value_heads", "does not divide num_attention_heads"));
-    }
-    if config.head_dim % 2 != 0 {
-        return Err(section.wrong("head_dim", "is odd"));
-    }
+    section.check_heads(config.heads, config.kv_heads, config.head_dim)?;
     if config.codebook_dim % 2 != 0 {
         return Err(section.wrong("codebook_dim", "is odd"));
     }
@@ -207,10 +202,6 @@ fn encoder(section: &Section, codebooks: i64) -> Result<EncoderConfig, EngineErr
             "must be codebook_dim, and another than hidden_size",
         ));
     }
-    if config.heads % config.kv_heads != 0 || config.head_dim % 2 != 0 {
-        return Err(
-            section.wrong("num_key_value_heads", "does not divide num_attention_heads, or head_dim is odd")
-        );
-    }
+    section.check_heads(config.heads, config.kv_heads, config.head_dim)?;
     Ok(config)
 }

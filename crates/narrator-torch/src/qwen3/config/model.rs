@@ -203,13 +203,8 @@ impl ModelConfig {
 fn stack(section: &Section) -> Result<StackConfig, EngineError> {
     let heads = section.size("num_attention_heads")?;
     let kv_heads = section.size("num_key_value_heads")?;
-    if heads % kv_heads != 0 {
-        return Err(section.wrong("num_key_value_heads", "does not divide num_attention_heads"));
-    }
     let head_dim = section.size("head_dim")?;
-    if head_dim % 2 != 0 {
-        return Err(section.wrong("head_dim", "is odd"));
-    }
+    section.check_heads(heads, kv_heads, head_dim)?;
     if section.flag_or("attention_bias", false)? {
         return Err(section.wrong("attention_bias", "is true, which no published checkpoint has"));
     }
@@ -329,7 +324,7 @@ impl GenerationConfig {
             let config = SamplingConfig {
                 sample: section.flag_or(&format!("{prefix}{sample}"), default.sample)?,
                 temperature: section.float_or(&temperature, f64::from(default.temperature))? as f32,
-                top_k: section.size_or(&format!("{prefix}top_k"), default.top_k as i64)? as usize,
+                top_k: section.count_or(&format!("{prefix}top_k"), default.top_k as i64)? as usize,
                 top_p: section.float_or(&format!("{prefix}top_p"), f64::from(default.top_p))? as f32,
             };
             if config.temperature <= 0.0 {

@@ -48,6 +48,20 @@ impl Section {
         bad_model(format!("{}: key `{}` {what}; {HINT}", self.file.display(), self.key(key)))
     }
 
+    /// What attention relies on, of the three keys that every section with layers has.
+    pub(crate) fn check_heads(&self, heads: i64, kv_heads: i64, head_dim: i64) -> Result<(), EngineError> {
+        if heads % kv_heads != 0 {
+            return Err(self.wrong("num_key_value_heads", "does not divide num_attention_heads"));
+        }
+        if head_dim % 2 != 0 {
+            return Err(self.wrong("head_dim", "is odd"));
+        }
+        if head_dim == 0 {
+            return Err(self.wrong("head_dim", "is missing, and hidden_size is below num_attention_heads"));
+        }
+        Ok(())
+    }
+
     /// Absent and `null` are the same, as the published files have both.
     fn get(&self, key: &str) -> Option<&Value> {
         self.values.get(key).filter(|value| !value.is_null())
@@ -85,6 +99,11 @@ impl Section {
 
     pub(crate) fn size_or(&self, key: &str, default: i64) -> Result<i64, EngineError> {
         Ok(self.maybe_size(key)?.unwrap_or(default))
+    }
+
+    /// A number of things, of which there may be none.
+    pub(crate) fn count_or(&self, key: &str, default: i64) -> Result<i64, EngineError> {
+        Ok(self.maybe_id(key)?.unwrap_or(default))
     }
 
     fn maybe_id(&self, key: &str) -> Result<Option<i64>, EngineError> {
