@@ -59,18 +59,20 @@ fn count(events: &[Value], name: &str) -> usize {
     events.iter().filter(|event| event["event"] == name).count()
 }
 
-/// Where the processor multiplies bfloat16, Qwen3-TTS speaks in it, and the last bit of a sum may then depend on
-/// how many rows are summed together; a sampled code can tip on it. In float32 a row is the same in any batch.
-fn rows_are_exact() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    {
-        !std::arch::is_x86_feature_detected!("avx512bf16")
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    {
-        true
-    }
+/// Fails unless both files sound alike: a row says the same codes in any batch, and its samples differ by rounding.
+fn assert_alike(ours: &[u8], theirs: &[u8], what: &str) {
+    let samples = |file: &[u8]| -> Vec<i32> {
+        let at = file.windows(4).position(|id| id == b"data").expect("a WAV file") + 8;
+        file[at..].chunks_exact(2).map(|pair| i32::from(i16::from_le_bytes([pair[0], pair[1]]))).collect()
+    };
+    let (ours, theirs) = (samples(ours), samples(theirs));
+    assert_eq!(ours.len(), theirs.len(), "{what}");
+    let worst = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).max();
+    assert!(worst <= Some(ROUNDING), "the audio {what}: by {worst:?}");
 }
+
+/// Steps of 16 bits: one of a take as it is kept, made larger where quiet speech is made louder.
+const ROUNDING: i32 = 8;
 
 fn undisturbed() -> &'static [u8] {
     static WHOLE: OnceLock<Vec<u8>> = OnceLock::new();
@@ -105,10 +107,7 @@ fn one_worker_speaks_many_segments_together() {
     }
     assert!(most >= 4, "at most {most} segments were with the worker at once");
     // Which rows share a batch is a matter of time.
-    assert!(
-        !rows_are_exact() || desk.read("book.wav") == undisturbed(),
-        "the audio differs from one run to the next"
-    );
+    assert_alike(&desk.read("book.wav"), undisturbed(), "differs from one run to the next");
 }
 
 #[test]
@@ -116,14 +115,11 @@ fn rows_sound_the_same_in_any_batch() {
     let desk = desk();
     desk.run(&arguments(&checkpoint("custom_voice"), &["--workers", "2"])).expect(0);
     assert_eq!(count(&desk.events("book.narration"), "worker_ready"), 2);
-    assert!(
-        !rows_are_exact() || desk.read("book.wav") == undisturbed(),
-        "the audio differs with two workers"
-    );
+    assert_alike(&desk.read("book.wav"), undisturbed(), "differs with two workers");
 }
 
 #[test]
-fn a_killed_worker_and_a_killed_run_change_no_sample() {
+fn a_killed_worker_and_a_killed_run_change_nothing_that_is_heard() {
     let desk = desk();
     let model = checkpoint("custom_voice");
     let command = arguments(&model, &[]);
@@ -146,7 +142,7 @@ fn a_killed_worker_and_a_killed_run_change_no_sample() {
     let done = segments(&before, "segment_done");
     let again = segments(&desk.events("book.narration")[before.len()..], "segment_dispatched");
     assert!(!done.is_empty() && done.iter().all(|segment| !again.contains(segment)), "{done:?} {again:?}");
-    assert!(!rows_are_exact() || desk.read("book.wav") == undisturbed(), "the audio differs");
+    assert_alike(&desk.read("book.wav"), undisturbed(), "differs");
     desk.run(&["checkpoint", "verify", "book.narration"]).expect(0);
 }
 

@@ -12,7 +12,7 @@ use narrator_engine::{EngineError, EngineErrorKind};
 use tch::Tensor;
 use torch_shim::{Session, ShimError};
 
-use super::batch::{Batch, Joining, Said, Way, frames_tensor, groups};
+use super::batch::{Batch, Joining, Said, Way, frames_tensor, groups, read_together};
 use super::codec::CodecState;
 use super::forge::ForgeSize;
 use super::model::{Manner, Qwen3Tts};
@@ -66,9 +66,6 @@ impl BenchReport {
 
 /// Frames that are decoded together, as in the engine.
 const CHUNK_FRAMES: usize = 12;
-
-/// Tokens of prompts that are read at once.
-const READ_TOGETHER: i64 = 4096;
 
 /// Forges a model and measures it; every finished measurement goes to `tell` at once.
 pub fn bench(plan: &BenchPlan, tell: &mut dyn FnMut(&BenchReport)) -> Result<(), EngineError> {
@@ -168,7 +165,7 @@ impl Bench<'_> {
     fn join(&self, batch: &mut Batch<usize>, rows: usize) -> Result<(), EngineError> {
         let prompts =
             (0..rows).map(|_| self.model.noise_prompt(self.prompt)).collect::<Result<Vec<_>, _>>()?;
-        for group in groups(&vec![self.prompt; rows], READ_TOGETHER) {
+        for group in groups(&vec![self.prompt; rows], read_together(self.model.manner.device)) {
             let joining: Vec<_> = group
                 .iter()
                 .map(|&row| Joining { key: row, prompt: &prompts[row], seed: row as u64, calm: false })

@@ -17,7 +17,7 @@ use narrator_engine::{
 };
 use tch::Tensor;
 
-use super::batch::{Batch, Joining, Said, Way, frames_tensor, groups};
+use super::batch::{Batch, Joining, Said, Way, frames_tensor, groups, read_together};
 use super::cast::Cast;
 use super::codec::CodecState;
 use super::config::GenerationConfig;
@@ -27,7 +27,6 @@ use super::ops::{Torch, to_floats};
 use super::prompt::{Prompt, Utterance, Voice, language_name};
 use crate::device::give_memory_back;
 use crate::error::{Doing, bad_request};
-use crate::manner::Device;
 
 /// The engine's name in the registry.
 pub const ENGINE: &str = "qwen3-tts";
@@ -35,10 +34,6 @@ pub const ENGINE: &str = "qwen3-tts";
 /// Frames that are decoded together: 0.96 s, as a chunk may be a second at most. Longer chunks would waste
 /// less of the codec's work, by a few hundredths.
 const CHUNK_FRAMES: usize = 12;
-
-/// Tokens of prompts, with what is filled up, that are read at once: on a GPU as many as keep it busy, on a CPU
-/// as many as its caches hold the activations of.
-const READ_TOGETHER: (i64, i64) = (4096, 512);
 
 /// A row on its way.
 #[derive(Debug)]
@@ -129,7 +124,7 @@ impl Qwen3Engine {
         Ok(())
     }
 
-    /// Lets the talker read what waits, prompts of like length together.
+    /// Lets the talker read what waits.
     fn join_waiting(&mut self) -> Result<(), EngineError> {
         let waiting: Vec<usize> =
             (0..self.rows.len()).filter(|&index| self.rows[index].prompt.is_some()).collect();
@@ -137,11 +132,7 @@ impl Qwen3Engine {
             .iter()
             .map(|&index| self.rows[index].prompt.as_ref().map_or(0, |prompt| prompt.embeds.size()[0]))
             .collect();
-        let most = match self.model.manner.device {
-            Device::Cuda(_) => READ_TOGETHER.0,
-            Device::Cpu => READ_TOGETHER.1,
-        };
-        for group in groups(&lengths, most) {
+        for group in groups(&lengths, read_together(self.model.manner.device)) {
             let joining: Vec<Joining<'_, RowId>> = group
                 .iter()
                 .filter_map(|&index| {

@@ -5,6 +5,7 @@
 //! is what the reference pads the beginning with.
 
 use std::collections::VecDeque;
+use std::ops::RangeBounds;
 
 use tch::{TchError, Tensor};
 
@@ -47,10 +48,11 @@ pub(super) struct Carry {
 }
 
 impl Carry {
-    /// Joins the rows' states.
-    pub(super) fn join(states: &[&CodecState]) -> Torch<Self> {
+    /// Joins the rows' states, of the layers that `which` names by their place.
+    pub(super) fn join(states: &[&CodecState], which: impl RangeBounds<usize>) -> Torch<Self> {
         let parts = states.first().map_or(0, |state| state.parts.len());
         let before = (0..parts)
+            .filter(|index| which.contains(index))
             .map(|index| {
                 let rows: Vec<&Tensor> = states.iter().filter_map(|state| state.parts.get(index)).collect();
                 match rows.as_slice() {
@@ -58,8 +60,8 @@ impl Carry {
                     rows => Tensor::f_cat(rows, 0),
                 }
             })
-            .collect::<Torch<_>>()?;
-        Ok(Self { before, after: Vec::with_capacity(parts) })
+            .collect::<Torch<VecDeque<_>>>()?;
+        Ok(Self { after: Vec::with_capacity(before.len()), before })
     }
 
     pub(super) fn take(&mut self) -> Torch {
@@ -94,7 +96,7 @@ mod tests {
             CodecState { parts: vec![part], frames: value }
         };
         let (one, two) = (row(1), row(2));
-        let mut carry = Carry::join(&[&one, &two]).expect("joined");
+        let mut carry = Carry::join(&[&one, &two], ..).expect("joined");
         let part = carry.take().expect("a part");
         assert_eq!(part.size(), [2, 2]);
         assert!(carry.take().is_err());

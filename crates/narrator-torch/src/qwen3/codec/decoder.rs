@@ -28,6 +28,11 @@ use crate::qwen3::config::DecoderConfig;
 use crate::qwen3::ops::{NONE, Torch};
 use crate::qwen3::source::Loader;
 
+/// A CPU makes sound of fewer frames than this row by row, as of codes in any case: these are the last frames of
+/// some rows, and the products of the first convolution over less than sixteen steps are summed in another order
+/// when rows are put together. Those over more were never seen to be.
+const SHORT_FRAMES: i64 = 4;
+
 /// One half of the split quantiser.
 #[derive(Debug)]
 struct Codebooks {
@@ -243,13 +248,7 @@ impl CodecDecoder {
 
     /// Shapes of a stream's state, in the order in which [`Self::decode`] takes and puts the parts.
     fn shapes(&self) -> Vec<Vec<i64>> {
-        let mut shapes = Vec::new();
-        self.pre_conv.shapes(&mut shapes);
-        self.transformer.shapes(&mut shapes);
-        for (upsample, block) in &self.upsample {
-            upsample.shapes(&mut shapes);
-            block.depthwise.shapes(&mut shapes);
-        }
+        let mut shapes = self.frame_shapes();
         self.opening.shapes(&mut shapes);
         for block in &self.blocks {
             block.upsample.shapes(&mut shapes);
@@ -259,6 +258,18 @@ impl CodecDecoder {
             }
         }
         self.closing.shapes(&mut shapes);
+        shapes
+    }
+
+    /// The first of them, which [`Self::lay_out`] takes and puts.
+    fn frame_shapes(&self) -> Vec<Vec<i64>> {
+        let mut shapes = Vec::new();
+        self.pre_conv.shapes(&mut shapes);
+        self.transformer.shapes(&mut shapes);
+        for (upsample, block) in &self.upsample {
+            upsample.shapes(&mut shapes);
+            block.depthwise.shapes(&mut shapes);
+        }
         shapes
     }
 
@@ -273,7 +284,8 @@ impl CodecDecoder {
     /// `[rows, n · samples_per_frame]` in float32 and leaves the states after these frames; when it fails, no
     /// state has changed.
     pub(crate) fn decode(&self, codes: &Tensor, states: &mut [&mut CodecState]) -> Torch {
-        let together = self.together;
+        let time = codes.size()[1];
+        let together = if self.device == Device::Cpu && time < SHORT_FRAMES { 1 } else { self.together };
         let mut samples = Vec::new();
         let mut after = Vec::with_capacity(states.len());
         for (index, slice) in states.chunks(together).enumerate() {
@@ -283,7 +295,6 @@ impl CodecDecoder {
             samples.push(pcm);
             after.extend(parts);
         }
-        let time = codes.size()[1];
         for (state, parts) in states.iter_mut().zip(after) {
             state.parts = parts;
             state.frames += time;
@@ -296,8 +307,28 @@ impl CodecDecoder {
 
     /// Samples of the rows, and their states' parts afterwards.
     fn decode_together(&self, codes: &Tensor, states: &[&CodecState]) -> Torch<(Tensor, Vec<Vec<Tensor>>)> {
+        let first = self.frame_shapes().len();
+        // A CPU lays rows out one by one, which costs it next to nothing: a product of few rows is summed in
+        // another order than one of more, and a row's samples would then differ in their last bits by its company.
+        let at_once = if self.device == Device::Cpu { 1 } else { states.len().max(1) };
+        let (mut laid_out, mut after) = (Vec::new(), Vec::new());
+        for (states, index) in states.chunks(at_once).zip(0..) {
+            let codes = codes.f_narrow(0, index * at_once as i64, states.len() as i64)?;
+            let mut carry = Carry::join(states, ..first)?;
+            laid_out.push(self.lay_out(&codes, states, &mut carry)?);
+            after.extend(carry.split(states.len())?);
+        }
+        let mut carry = Carry::join(states, first..)?;
+        let samples = self.sound(&Tensor::f_cat(&laid_out, 0)?, &mut carry)?;
+        for (parts, more) in after.iter_mut().zip(carry.split(states.len())?) {
+            parts.extend(more);
+        }
+        Ok((samples, after))
+    }
+
+    /// From codes to what sound is made of: `[rows, latent, time]`, four times as many as frames.
+    fn lay_out(&self, codes: &Tensor, states: &[&CodecState], carry: &mut Carry) -> Torch {
         let frames: Vec<i64> = states.iter().map(|state| state.frames).collect();
-        let mut carry = Carry::join(states)?;
         let codes = codes.f_to_device(self.device)?.f_unbind(2)?;
         if codes.len() as i64 != self.codebooks {
             return Err(tch::TchError::Shape(format!(
@@ -307,17 +338,21 @@ impl CodecDecoder {
             )));
         }
         let quantized = self.first.decode(&codes[..1])?.f_add(&self.rest.decode(&codes[1..])?)?;
-        let mut x = self.pre_conv.forward(&quantized, &mut carry)?;
-        x = self.transformer.forward(&x, &frames, &mut carry)?;
+        let mut x = self.pre_conv.forward(&quantized, carry)?;
+        x = self.transformer.forward(&x, &frames, carry)?;
         for (upsample, block) in &self.upsample {
-            x = block.forward(&upsample.forward(&x, &mut carry)?, &mut carry)?;
+            x = block.forward(&upsample.forward(&x, carry)?, carry)?;
         }
-        x = self.opening.forward(&x, &mut carry)?;
+        Ok(x)
+    }
+
+    /// Samples `[rows, n]`, float32, of what [`Self::lay_out`] gave.
+    fn sound(&self, x: &Tensor, carry: &mut Carry) -> Torch {
+        let mut x = self.opening.forward(x, carry)?;
         for block in &self.blocks {
-            x = block.forward(&x, &mut carry)?;
+            x = block.forward(&x, carry)?;
         }
-        x = self.closing.forward(&self.act.forward(&x)?, &mut carry)?;
-        let samples = x.f_squeeze_dim(1)?.f_clamp(-1.0, 1.0)?.f_to_kind(Kind::Float)?;
-        Ok((samples, carry.split(frames.len())?))
+        x = self.closing.forward(&self.act.forward(&x)?, carry)?;
+        x.f_squeeze_dim(1)?.f_clamp(-1.0, 1.0)?.f_to_kind(Kind::Float)
     }
 }

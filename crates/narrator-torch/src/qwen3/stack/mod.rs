@@ -40,6 +40,11 @@ pub(crate) enum Place {
     Apart(Positions),
 }
 
+/// Rows read a multiple of this many positions. Attention sums sixteen at a time and what is left over one by one: a
+/// row's own positions would be summed in another order whenever a longer neighbour made it read further. The masked
+/// ones in between add nothing, in any order.
+const READ_STEP: u64 = 16;
+
 /// Positions of rows 0, 1, … of a cache.
 #[derive(Debug)]
 pub(crate) struct Positions {
@@ -47,9 +52,9 @@ pub(crate) struct Positions {
     flat: Tensor,
     /// `[rows]`, int64.
     at: Tensor,
-    /// Positions that some row sees: the longest row's.
+    /// Positions that are read: the longest row's, rounded up.
     seen: i64,
-    /// `[rows, 1, 1, seen]`, additive; absent when all rows are of one length.
+    /// `[rows, 1, 1, seen]`, additive; absent when every row sees all of them.
     mask: Option<Tensor>,
 }
 
@@ -57,7 +62,8 @@ impl Positions {
     /// `at[i]` is where row `i`'s new token goes: the length of the row so far.
     pub(crate) fn new(at: &[i64], cache: &mut Cache, kind: Kind, device: Device) -> Torch<Self> {
         let flat: Vec<i64> = at.iter().zip(0..).map(|(at, row)| row * cache.positions() + at).collect();
-        let seen = at.iter().max().map_or(0, |longest| longest + 1);
+        let longest = at.iter().max().map_or(0, |longest| longest + 1);
+        let seen = ((longest as u64).next_multiple_of(READ_STEP) as i64).min(cache.positions());
         cache.clear_up_to(at.len() as i64, seen)?;
         let positions = Tensor::f_from_slice(at)?;
         let mask = if at.iter().all(|&at| at + 1 == seen) {
