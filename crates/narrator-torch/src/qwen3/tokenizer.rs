@@ -9,10 +9,11 @@
 //! merge with the template's line breaks and shift that cut, so a text is trimmed first; the ids of a
 //! trimmed text are then the same whether it is encoded alone, as here, or within the template.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use narrator_engine::EngineError;
-use tokenizers::models::bpe::BPE;
+use tokenizers::models::bpe::{BPE, Merges, Vocab};
 use tokenizers::normalizers::unicode::NFC;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::sequence::Sequence;
@@ -54,9 +55,19 @@ impl TextTokenizer {
         };
         let (vocabulary, merges) = (file("vocab.json")?, file("merges.txt")?);
         let wrong = |error: tokenizers::Error| {
-            bad_model(format!("the tokenizer of {} cannot be used: {error}", dir.display()))
+            bad_model(format!(
+                "the tokenizer of {} cannot be used, for what vocab.json or merges.txt says: {error}; fetch them again",
+                dir.display()
+            ))
         };
-        let model = BPE::from_file(&vocabulary, &merges).build().map_err(wrong)?;
+        let (tokens, pairs) = BPE::read_file(&vocabulary, &merges).map_err(wrong)?;
+        if let Some(token) = never_made(&tokens, &pairs) {
+            return Err(bad_model(format!(
+                "{merges} is cut short or belongs to another model: nothing makes the token `{token}` of vocab.json; \
+                 fetch it again"
+            )));
+        }
+        let model = BPE::builder().vocab_and_merges(tokens, pairs).build().map_err(wrong)?;
         let mut tokenizer = Tokenizer::new(model);
         let split = Split::new(SplitPattern::Regex(PATTERN.into()), SplitDelimiterBehavior::Isolated, false)
             .map_err(wrong)?;
@@ -118,4 +129,13 @@ impl TextTokenizer {
     pub(crate) fn template(&self, content: &[i64]) -> Vec<i64> {
         [&self.role(), content, &[self.ids.im_end], &self.newline, &self.role()].concat()
     }
+}
+
+/// A token that text can never become: it has several characters, and no merge makes it. The family's vocabulary is
+/// single bytes and one token for every merge, so such a token means that merges are missing, and text would become
+/// other ids than those that the model was taught.
+fn never_made<'a>(tokens: &'a Vocab, pairs: &Merges) -> Option<&'a str> {
+    let made: HashSet<String> = pairs.iter().map(|(left, right)| format!("{left}{right}")).collect();
+    let orphans = tokens.keys().filter(|token| token.chars().nth(1).is_some() && !made.contains(*token));
+    orphans.map(String::as_str).min()
 }

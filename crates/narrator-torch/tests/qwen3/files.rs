@@ -3,9 +3,14 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::{checkpoint, data};
+use crate::support::{checkpoint, data, quiet};
 use narrator_engine::{EngineError, EngineErrorKind};
-use narrator_torch::qwen3::{Manner, ModelConfig, ModelKind, Qwen3Tts, TextTokenizer};
+use narrator_torch::qwen3::{
+    DumpRequest, Manner, ModelConfig, ModelKind, Qwen3Tts, TextTokenizer, Utterance, Voice,
+};
+use proptest::prelude::*;
+use safetensors::SafeTensors;
+use serde_json::Value;
 
 fn fnv(ids: &[i64]) -> u32 {
     let bytes = ids.iter().flat_map(|&id| (id as u32).to_le_bytes());
@@ -137,18 +142,164 @@ fn wrong_weights_are_refused_with_the_tensor() {
     assert!(refused(dir.path()).to_string().contains("is not a safetensors file"));
 }
 
+/// Splits a safetensors file in two, tensors in turn, under the names and the index that published shards have.
+fn split(dir: &Path) {
+    let whole = dir.join("model.safetensors");
+    let bytes = fs::read(&whole).expect("read");
+    let tensors = SafeTensors::deserialize(&bytes).expect("tensors");
+    let mut map = serde_json::Map::new();
+    let mut shards = [Vec::new(), Vec::new()];
+    for (turn, name) in tensors.names().into_iter().enumerate() {
+        let shard = turn % 2;
+        map.insert(name.into(), format!("model-0000{}-of-00002.safetensors", shard + 1).into());
+        shards[shard].push((name, tensors.tensor(name).expect("a tensor")));
+    }
+    for (shard, tensors) in shards.into_iter().enumerate() {
+        let path = dir.join(format!("model-0000{}-of-00002.safetensors", shard + 1));
+        safetensors::serialize_to_file(tensors, None, &path).expect("written");
+    }
+    let index = serde_json::json!({ "metadata": { "total_size": bytes.len() }, "weight_map": map });
+    fs::write(dir.join("model.safetensors.index.json"), index.to_string()).expect("written");
+    fs::remove_file(whole).expect("removed");
+}
+
 #[test]
-fn weights_in_shards_are_found_by_their_index() {
+fn weights_in_shards_are_the_weights() {
     let dir = copy();
-    fs::rename(dir.path().join("model.safetensors"), dir.path().join("model-00001-of-00001.safetensors"))
-        .expect("renamed");
+    split(dir.path());
+    let load = |dir: &Path| {
+        Qwen3Tts::load(dir, Manner { positions: 64, ..Manner::default() }, &mut |_, _| {}).expect("a model")
+    };
+    let says = |model: &Qwen3Tts| {
+        let voice = Voice::Named { speaker: "ryan", instruct: None };
+        let utterance = Utterance { text: "Both halves.", language: "english", voice };
+        let request = DumpRequest { utterance, greedy: true, seed: 0, frames: 4, clip: None };
+        let dump = model.dump(&request).expect("an utterance");
+        (dump.codes, dump.talker_logits, dump.wav)
+    };
+    quiet();
+    assert_eq!(says(&load(dir.path())), says(&load(&checkpoint(ModelKind::CustomVoice))));
+
+    let second = dir.path().join("model-00002-of-00002.safetensors");
+    let bytes = fs::read(&second).expect("read");
+    fs::write(&second, &bytes[..bytes.len() - 1000]).expect("written");
+    let error = refused(dir.path()).to_string();
+    assert!(error.contains("model-00002-of-00002.safetensors is cut short: tensor `"), "{error}");
+    fs::remove_file(&second).expect("removed");
+    assert!(refused(dir.path()).to_string().contains("model-00002-of-00002.safetensors"));
     let index = dir.path().join("model.safetensors.index.json");
-    fs::write(&index, r#"{"weight_map": {"talker.codec_head.weight": "model-00001-of-00001.safetensors"}}"#)
-        .expect("written");
-    Qwen3Tts::load(dir.path(), Manner { positions: 64, ..Manner::default() }, &mut |_, _| {})
-        .expect("a model");
     fs::write(&index, r#"{"weight_map": {"a": "../model.safetensors"}}"#).expect("written");
     assert!(refused(dir.path()).to_string().contains("outside its folder"));
-    fs::write(&index, r#"{"weight_map": {"a": "model-00002.safetensors"}}"#).expect("written");
-    assert!(refused(dir.path()).to_string().contains("model-00002.safetensors"));
+}
+
+const FILES: [&str; 7] = [
+    "config.json",
+    "generation_config.json",
+    "vocab.json",
+    "merges.txt",
+    "model.safetensors",
+    "speech_tokenizer/config.json",
+    "speech_tokenizer/model.safetensors",
+];
+
+/// Every value of a JSON document that is no object, as a path of keys.
+fn leaves(value: &Value, at: &str, into: &mut Vec<String>) {
+    match value.as_object() {
+        Some(values) => values.iter().for_each(|(key, value)| leaves(value, &format!("{at}/{key}"), into)),
+        None => into.push(at.to_owned()),
+    }
+}
+
+/// Values that no published configuration has, most of them of another type than the key's.
+const ODD: [&str; 16] = [
+    "null",
+    "0",
+    "-1",
+    "1",
+    "2",
+    "7",
+    "1000000000",
+    "9223372036854775807",
+    "1e300",
+    "0.5",
+    "\"x\"",
+    "[]",
+    "[0]",
+    "[1000000000, 1000000000, 1000000000]",
+    "{}",
+    "true",
+];
+
+fn odd_value() -> impl Strategy<Value = Value> {
+    prop::sample::select(ODD.as_slice()).prop_map(|odd| serde_json::from_str(odd).expect("JSON"))
+}
+
+/// Says why `dir` was refused, if it was.
+fn tried(dir: &Path) -> Option<String> {
+    let loaded = Qwen3Tts::load(dir, Manner { positions: 64, ..Manner::default() }, &mut |_, _| {});
+    loaded.err().map(|error| {
+        assert_eq!(error.kind(), EngineErrorKind::BadModel, "{error}");
+        error.to_string()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// Wherever the copying of a folder stopped, the file is named, or the tensor that it cuts.
+    #[test]
+    fn a_file_that_ends_too_early_is_refused_by_name(file in prop::sample::select(FILES.as_slice()), at in 0.0..1.0_f64) {
+        let dir = copy();
+        let path = dir.path().join(file);
+        let bytes = fs::read(&path).expect("read");
+        let kept = (bytes.len() as f64 * at) as usize;
+        fs::remove_file(&path).expect("removed");
+        fs::write(&path, &bytes[..kept]).expect("written");
+        let told = tried(dir.path());
+        // What ends files of text may be missing, as editors leave it out.
+        let whole = bytes[kept..].iter().all(u8::is_ascii_whitespace);
+        prop_assert!(told.is_some() || whole, "{file} was used with {kept} of its {} bytes", bytes.len());
+        if let Some(told) = told {
+            prop_assert!(told.contains(file), "{file} is not named: {told}");
+        }
+    }
+
+    /// A configuration may say anything: it is used or refused, and never brings the worker down.
+    #[test]
+    fn a_configuration_that_says_anything_is_used_or_refused(
+        file in prop::sample::select(["config.json", "generation_config.json", "speech_tokenizer/config.json"].as_slice()),
+        which in any::<prop::sample::Index>(),
+        odd in odd_value(),
+    ) {
+        let dir = copy();
+        let path = dir.path().join(file);
+        let mut config: Value = serde_json::from_slice(&fs::read(&path).expect("read")).expect("JSON");
+        let mut paths = Vec::new();
+        leaves(&config, "", &mut paths);
+        let key = &paths[which.index(paths.len())];
+        *config.pointer_mut(key).expect("a value") = odd;
+        fs::write(&path, config.to_string()).expect("written");
+        if let Some(told) = tried(dir.path()) {
+            prop_assert!(told.contains('`'), "neither key nor tensor is named: {told}");
+        }
+    }
+
+    /// So may the header of a weight file.
+    #[test]
+    fn a_weight_file_with_a_damaged_header_is_used_or_refused(
+        file in prop::sample::select(["model.safetensors", "speech_tokenizer/model.safetensors"].as_slice()),
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let dir = copy();
+        let path = dir.path().join(file);
+        let mut bytes = fs::read(&path).expect("read");
+        let header = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes")) as usize;
+        bytes[at.index(8 + header)] = byte;
+        fs::remove_file(&path).expect("removed");
+        fs::write(&path, bytes).expect("written");
+        if let Some(told) = tried(dir.path()) {
+            prop_assert!(told.contains(file) || told.contains('`'), "{told}");
+        }
+    }
 }

@@ -160,11 +160,15 @@ fn vocabulary() -> Vec<String> {
 }
 
 fn write_tokenizer(dir: &Path, mut vocabulary: Vec<String>, tiny: bool) -> std::io::Result<()> {
+    let mut merges = MERGES.to_owned();
     if !tiny {
         // Added tokens are numbered from the end of a vocabulary, and the published ones start here.
-        let from = vocabulary.len();
-        vocabulary
-            .extend((from..PUBLISHED_SPECIALS as usize).map(|index| format!("\u{120}\u{120}unused{index}")));
+        let missing = PUBLISHED_SPECIALS as usize - vocabulary.len();
+        let bytes = vocabulary[..256].to_vec();
+        for (left, right) in unused_pairs(&bytes).take(missing) {
+            merges.extend([&left, " ", &right, "\n"]);
+            vocabulary.push(left + &right);
+        }
     }
     let specials: Map<String, Value> = SPECIALS
         .iter()
@@ -180,7 +184,7 @@ fn write_tokenizer(dir: &Path, mut vocabulary: Vec<String>, tiny: bool) -> std::
     let ids: Map<String, Value> =
         vocabulary.into_iter().zip(0..).map(|(token, id): (String, i64)| (token, json!(id))).collect();
     fs::write(dir.join("vocab.json"), Value::Object(ids).to_string())?;
-    fs::write(dir.join("merges.txt"), MERGES)?;
+    fs::write(dir.join("merges.txt"), merges)?;
     let config = json!({
         "tokenizer_class": "Qwen2Tokenizer", "added_tokens_decoder": specials, "add_prefix_space": false,
         "bos_token": null, "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>", "unk_token": null,
@@ -188,4 +192,16 @@ fn write_tokenizer(dir: &Path, mut vocabulary: Vec<String>, tiny: bool) -> std::
         "split_special_tokens": false,
     });
     fs::write(dir.join("tokenizer_config.json"), config.to_string())
+}
+
+/// Pairs to merge, each of what earlier ones have made, that never meet in a text: every token made of them begins
+/// with a byte that UTF-8 does not have. `bytes` are the 256 single-byte tokens.
+fn unused_pairs(bytes: &[String]) -> impl Iterator<Item = (String, String)> {
+    bytes[0xfd..].iter().flat_map(move |first| {
+        let twos = bytes.iter().map(move |second| (first.clone(), second.clone()));
+        let threes = bytes.iter().flat_map(move |second| {
+            bytes.iter().map(move |third| (format!("{first}{second}"), third.clone()))
+        });
+        twos.chain(threes)
+    })
 }
