@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use narrator_tests::checkpoints::forge;
-use narrator_tests::program::{Desk, Ran, path_text, program};
+use narrator_tests::program::{Desk, Ran, checkout, path_text, program};
 use serde_json::Value;
 
 const BOOK: &str = "# The Tide Table
@@ -206,13 +206,70 @@ fn control_strings_in_a_book_are_spoken_and_never_obeyed() {
     }
 }
 
+/// What other implementations are compared with: names, kinds and shapes are those of the script for the reference.
+#[test]
+fn every_mode_dumps_what_the_reference_dumps() {
+    let desk = desk();
+    let clip = checkout().join("crates/narrator-torch/tests/data/qwen3/clip.wav");
+    let cloned = ["--clip", path_text(&clip)];
+    let modes: [(&str, &str, &[&str]); 4] = [
+        ("custom_voice", "custom_voice", &["--speaker", "vivian"]),
+        ("voice_design", "voice_design", &["--instruct", "A calm, low voice."]),
+        ("base", "x_vector", &cloned),
+        ("base", "icl", &[cloned[0], cloned[1], "--clip-text", "The clip that is being cloned."]),
+    ];
+    for (kind, mode, more) in modes {
+        let (model, dump) = (checkpoint(kind), desk.path(&format!("{mode}.safetensors")));
+        let spoken = Command::new(program("narrator-worker"))
+            .args(["synth", "--model", path_text(&model), "--mode", mode, "--text", "It is nine."])
+            .args(["--language", "english", "--greedy", "--frames", "3", "--dtype", "float32", "--dump"])
+            .args([path_text(&dump), "--out"])
+            .arg(desk.path("dump.wav"))
+            .args(more)
+            .output()
+            .expect("the worker starts");
+        assert!(spoken.status.success(), "{mode}: {}", String::from_utf8_lossy(&spoken.stderr));
+        let (header, _) = safetensors(&dump);
+        let size = |name: &str, axis: usize| header[name]["shape"][axis].as_u64().unwrap_or_default();
+        // The tiny model is 128 wide and has 3,072 codes; a frame has 16 codes and 1,920 samples.
+        let mut expected = vec![
+            ("codes", "I64", vec![3, 16]),
+            ("prompt_embeds", "F32", vec![size("prompt_embeds", 0), 128]),
+            ("talker_hidden", "F32", vec![3, 128]),
+            ("talker_logits", "F32", vec![3, 3072]),
+            ("text_ids", "I64", vec![size("text_ids", 0)]),
+            ("wav", "F32", vec![3 * 1920]),
+        ];
+        if kind == "base" {
+            expected.push(("ref_wav", "F32", vec![size("ref_wav", 0)]));
+            expected.push(("speaker", "F32", vec![128]));
+        }
+        if mode == "icl" {
+            expected.push(("ref_codes", "I64", vec![size("ref_wav", 0).div_ceil(1920), 16]));
+        }
+        let tensors = header.as_object().expect("an object").keys().filter(|name| *name != "__metadata__");
+        assert_eq!(tensors.count(), expected.len(), "{mode}: {header}");
+        for (name, kind, shape) in expected {
+            assert_eq!(header[name]["dtype"], kind, "{mode}: {name}");
+            assert_eq!(header[name]["shape"], Value::from(shape), "{mode}: {name}");
+        }
+        assert!(size("text_ids", 0) > 8 && size("prompt_embeds", 0) > 8, "{mode}: {header}");
+    }
+}
+
+/// The header of a safetensors file, and its data.
+fn safetensors(path: &Path) -> (Value, Vec<u8>) {
+    let mut bytes = std::fs::read(path).expect("a dump");
+    let length = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes")) as usize;
+    let data = bytes.split_off(8 + length);
+    (serde_json::from_slice(&bytes[8..]).expect("a header"), data)
+}
+
 /// An int64 tensor of a safetensors file.
 fn integers(path: &Path, name: &str) -> Vec<i64> {
-    let bytes = std::fs::read(path).expect("a dump");
-    let length = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes")) as usize;
-    let header: Value = serde_json::from_slice(&bytes[8..8 + length]).expect("a header");
+    let (header, data) = safetensors(path);
     let at = |index: usize| header[name]["data_offsets"][index].as_u64().expect("an offset") as usize;
-    let data = &bytes[8 + length + at(0)..8 + length + at(1)];
+    let data = &data[at(0)..at(1)];
     data.chunks_exact(8).map(|bytes| i64::from_le_bytes(bytes.try_into().expect("eight bytes"))).collect()
 }
 
@@ -371,6 +428,29 @@ fn what_the_model_cannot_do_is_refused_before_the_job_exists() {
     std::fs::create_dir(&empty).expect("made");
     let ran = desk.run(&arguments(&empty, &[])).expect(78);
     assert!(ran.stderr().contains("neither manifest.json nor config.json"), "{}", ran.stderr());
+}
+
+#[test]
+fn the_starter_voice_says_in_one_line_how_to_get_the_real_one_which_then_speaks() {
+    let desk = desk();
+    std::fs::write(desk.path("short.md"), "One bell rang over the water.\n").expect("written");
+    let told = |more: &[&str]| {
+        let run = ["run", "short.md", "-o", "short.wav", "--config", "one-thread.toml"];
+        let ran = desk.run(&[&run, more].concat()).expect(0);
+        let said =
+            ran.stderr().lines().filter(|line| line.contains("models pull")).map(String::from).collect();
+        std::fs::remove_dir_all(desk.path("short.narration")).expect("removed");
+        (ran, said)
+    };
+    let (_, said): (Ran, Vec<String>) = told(&[]);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("starter voice"), "{said:?}");
+    assert!(said[0].contains("narratord models pull qwen3-tts-1.7b-custom-voice"), "{said:?}");
+    let (_, said) = told(&["--model", "starter-en"]);
+    assert!(said.is_empty(), "who asks for the starter voice knows: {said:?}");
+    desk.run(&["models", "import", path_text(&checkpoint("custom_voice")), "--name", "real"]).expect(0);
+    let (ran, said) = told(&[]);
+    assert!(ran.stderr().contains("voice ryan") && said.is_empty(), "{}", ran.stderr());
 }
 
 #[test]
