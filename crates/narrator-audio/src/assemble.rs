@@ -81,6 +81,7 @@ pub fn assemble(
         rate: layout.rate,
         samples: layout.samples,
         chapters: layout.chapters,
+        placed: layout.placed,
         takes: layout.takes,
         delivered: master.delivered,
         gain_db: master.levels.gain_db,

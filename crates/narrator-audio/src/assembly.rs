@@ -68,6 +68,16 @@ pub struct FinishedChapter {
     pub end: u64,
 }
 
+/// Where a take is in the programme: `start..end` in samples of it. What stands at sample `n` of the take is heard
+/// at `start + n - cut`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct PlacedTake {
+    pub start: u64,
+    pub end: u64,
+    /// Samples that were cut off its beginning, for silence.
+    pub cut: u64,
+}
+
 /// The finished audiobook.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Finished {
@@ -78,6 +88,8 @@ pub struct Finished {
     pub rate: u32,
     pub samples: u64,
     pub chapters: Vec<FinishedChapter>,
+    /// The pieces of all chapters, in order.
+    pub placed: Vec<PlacedTake>,
     /// The programme before mastering.
     pub takes: Measurement,
     /// What was delivered, measured on the written files after decoding.

@@ -50,7 +50,7 @@ mod windows;
 
 pub use assemble::assemble;
 pub use assembly::{
-    Assembly, ChapterAudio, Finished, FinishedChapter, Piece, Progress, Stage, check_settings,
+    Assembly, ChapterAudio, Finished, FinishedChapter, Piece, PlacedTake, Progress, Stage, check_settings,
     samples_to_duration,
 };
 pub use error::{AudioError, AudioErrorKind};

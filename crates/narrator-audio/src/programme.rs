@@ -28,6 +28,8 @@ pub(crate) struct Block {
     pub rate: u32,
     /// Index of the chapter that begins with this block.
     pub begins: Option<usize>,
+    /// Samples cut off the beginning of its take; nothing for silence between takes.
+    pub cut: Option<u64>,
     /// Takes used up to here.
     pub takes: u64,
 }
@@ -61,7 +63,7 @@ impl<'a> Programme<'a> {
                 let count = self.silence.min(u64::from(rate));
                 self.silence -= count;
                 let samples = vec![0.0; count as usize];
-                return Ok(Some(Block { samples, rate, begins: None, takes: self.takes }));
+                return Ok(Some(Block { samples, rate, begins: None, cut: None, takes: self.takes }));
             }
             if let Some(block) = self.waiting.take() {
                 return Ok(Some(block));
@@ -91,7 +93,8 @@ impl<'a> Programme<'a> {
         self.silence = self.owed.saturating_sub(edges.lead());
         self.owed = ms_to_samples(piece.pause_after_ms, rate).saturating_sub(edges.tail());
         self.takes += 1;
-        self.waiting = Some(Block { samples, rate, begins, takes: self.takes });
+        let cut = Some(edges.kept.start as u64);
+        self.waiting = Some(Block { samples, rate, begins, cut, takes: self.takes });
         Ok(())
     }
 }

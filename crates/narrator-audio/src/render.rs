@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use narrator_core::settings::Audio;
 
-use crate::assembly::{Assembly, FinishedChapter, Progress, Stage};
+use crate::assembly::{Assembly, FinishedChapter, PlacedTake, Progress, Stage};
 use crate::dips::{Dips, Excess, Excesses};
 use crate::encoder::{self, EncodeJob, Encoder};
 use crate::error::AudioError;
@@ -29,6 +29,7 @@ pub(crate) struct Layout {
     pub takes: Measurement,
     /// Only those with sound.
     pub chapters: Vec<FinishedChapter>,
+    pub placed: Vec<PlacedTake>,
 }
 
 /// One file to be written: a stretch of the programme.
@@ -59,10 +60,13 @@ pub(crate) fn measure_programme(assembly: &Assembly, report: Report<'_>) -> Resu
     let total = assembly.chapters.iter().map(|chapter| chapter.pieces.len() as u64).sum();
     let mut meter: Option<(u32, Meter)> = None;
     let mut starts: Vec<(usize, u64)> = Vec::new();
+    let mut placed: Vec<PlacedTake> = Vec::new();
     let mut samples = 0_u64;
     programme::stream(&assembly.chapters, |block| {
         starts.extend(block.begins.map(|chapter| (chapter, samples)));
+        let start = samples;
         samples += block.samples.len() as u64;
+        placed.extend(block.cut.map(|cut| PlacedTake { start, end: samples, cut }));
         let (_, meter) = match &mut meter {
             Some(meter) => meter,
             none => none.insert((block.rate, Meter::new(block.rate)?)),
@@ -76,7 +80,7 @@ pub(crate) fn measure_programme(assembly: &Assembly, report: Report<'_>) -> Resu
         let title = chapter_title(&assembly.chapters[chapter].title, chapter + 1);
         FinishedChapter { title, start, end }
     });
-    Ok(Layout { rate, samples, takes: meter.measurement(), chapters: chapters.collect() })
+    Ok(Layout { rate, samples, takes: meter.measurement(), chapters: chapters.collect(), placed })
 }
 
 /// Where mastered samples go.
