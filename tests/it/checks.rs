@@ -123,6 +123,33 @@ fn every_take_is_heard_before_it_is_accepted_and_the_words_have_times() {
 }
 
 #[test]
+fn every_word_has_a_time_in_the_audiobook_too() {
+    let stage = Stage::new(vec![]);
+    stage.run(&[]).expect(0);
+    let lines = |name: &str| -> Vec<Value> {
+        let text = String::from_utf8(stage.desk.read(&format!("book.narration/{name}"))).expect("text");
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    };
+    let (words, places) = (lines("words.jsonl"), lines("places.jsonl"));
+    assert_eq!(places.len() as u64, stage.report()["segments"].as_u64().expect("a number"));
+    let end_ms = stage.report()["audio_s"].as_f64().expect("seconds") * 1000.0;
+    let mut last = 0;
+    for (words, place) in words.iter().zip(&places) {
+        assert_eq!((&words["segment"], &words["take"]), (&place["segment"], &place["take"]));
+        let number = |value: &Value| value.as_i64().expect("a number");
+        let (start, end, origin) =
+            (number(&place["start_ms"]), number(&place["end_ms"]), number(&place["origin_ms"]));
+        assert!(last <= start && start < end && end as f64 <= end_ms + 1.0, "{place}");
+        for word in words["words"].as_array().expect("words") {
+            let at = (origin + number(&word["start_ms"]), origin + number(&word["end_ms"]));
+            // What a recogniser believes to hear before the sound was cut off with the silence.
+            assert!(at.0 >= start - 1_000 && at.1 <= end + 1_000 && at.0 < at.1, "{word} {place}");
+        }
+        last = end;
+    }
+}
+
+#[test]
 fn a_word_that_one_recogniser_missed_and_the_other_heard_is_there() {
     let miss = HearDeed::Miss { word: "candlestick".into() };
     let stage = Stage::new(vec![HearRule::on("candlestick", miss).by("tiny")]);

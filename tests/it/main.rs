@@ -1,11 +1,13 @@
 //! One file per promise.
 
 mod audiobook;
+mod audit;
 mod bad_input;
 mod catalog;
 mod checkpoint;
 mod checks;
 mod hub;
+mod lexicon;
 mod logs;
 mod operations;
 mod qwen;

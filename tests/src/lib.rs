@@ -4,6 +4,7 @@
 
 pub mod bench;
 pub mod checkpoints;
+pub mod forget;
 pub mod hub;
 pub mod processes;
 pub mod program;

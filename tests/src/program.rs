@@ -76,7 +76,12 @@ impl Desk {
     /// `narratord` with `arguments`, not yet started. A run that says nothing of the checks is unchecked: most
     /// tests are about something else, and are not to hear a book for it.
     pub fn narratord(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program("narratord"));
+        self.command("narratord", arguments)
+    }
+
+    /// As [`Self::narratord`], with another program of its command line.
+    pub fn command(&self, name: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program(name));
         let unsaid =
             arguments.first() == Some(&"run") && arguments.len() > 1 && !arguments.contains(&"--check");
         command

@@ -73,6 +73,16 @@ impl JobDir {
         self.root.join("ledger.jsonl")
     }
 
+    /// The lexicon that the last run read, as it was then; none when it had none.
+    pub fn lexicon(&self) -> PathBuf {
+        self.root.join("lexicon.toml")
+    }
+
+    /// Where each segment is in the audiobook.
+    pub fn places(&self) -> PathBuf {
+        self.root.join("places.jsonl")
+    }
+
     pub fn journal(&self) -> PathBuf {
         self.root.join("segments.ckpt")
     }
@@ -193,6 +203,14 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         let _ = std::fs::remove_file(&partial);
         Failure::io("write", path, error)
     })
+}
+
+/// Removes a file; one that is not there is as good as removed.
+pub fn remove_if_there(path: &Path) -> Result<(), Failure> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Failure::io("remove", path, error)),
+        _ => Ok(()),
+    }
 }
 
 /// A new name is durable when its folder is.

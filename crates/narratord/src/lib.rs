@@ -4,6 +4,7 @@
 //! never links libtorch: it starts in milliseconds, cannot be taken down by C++, and can say in plain
 //! words what is missing.
 
+mod account;
 mod audit;
 mod catalog;
 mod cli;
@@ -19,6 +20,7 @@ mod models;
 mod output;
 mod planning;
 mod progress;
+mod respelt;
 mod run;
 mod tool;
 mod trace;
@@ -31,6 +33,15 @@ use clap::Parser;
 use cli::{CheckpointCommand, Cli, Command};
 use error::Failure;
 use exit::Exit;
+
+pub use planning::Splitter;
+
+/// As [`run_command_line`], with another splitter in the place of narratord's own. A test puts in one that loses
+/// text, to see that it is found out.
+pub fn run_command_line_with(splitter: Splitter) -> ExitCode {
+    planning::put_in(splitter);
+    run_command_line()
+}
 
 /// Reads the command line, does what it says, and turns the outcome into an exit code.
 pub fn run_command_line() -> ExitCode {

@@ -2,14 +2,35 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::OnceLock;
 
-use narrator_core::{Manuscript, Settings, SpeechSettings};
-use narrator_script::{ChapterSelection, Lexicon, Plan};
+use narrator_core::settings::ScriptSettings;
+use narrator_core::{Ledger, Manuscript, Settings, SpeechSettings};
+use narrator_script::{ChapterSelection, Lexicon, Plan, ScriptError};
 
+use crate::account;
 use crate::cli::BookArgs;
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::models::{Model, Speaker};
+
+/// What makes a plan of a book: [`narrator_script::plan`].
+pub type Splitter = fn(
+    &Manuscript,
+    &ScriptSettings,
+    &SpeechSettings,
+    &Lexicon,
+    Option<&ChapterSelection>,
+) -> Result<Plan, ScriptError>;
+
+/// Another splitter, when one was put in.
+static PUT_IN: OnceLock<Splitter> = OnceLock::new();
+
+/// Puts in another splitter, once, before anything is planned.
+pub fn put_in(splitter: Splitter) {
+    // The first one stays.
+    let _ = PUT_IN.set(splitter);
+}
 
 /// A book, planned.
 #[derive(Debug)]
@@ -20,6 +41,10 @@ pub struct Planned {
     /// Who speaks; nobody in a plan that is only looked at.
     pub speaker: Option<Speaker>,
     pub plan: Plan,
+    /// What of the book the person asked for, whatever the plan says.
+    pub wanted: Ledger,
+    /// The lexicon's text, where one was given.
+    pub lexicon: Option<String>,
 }
 
 /// The book's file, as it was when it was read.
@@ -72,7 +97,11 @@ fn speech_settings(
 pub fn plan(args: &BookArgs, settings: &Settings, model: Option<&Model>) -> Result<Planned, Failure> {
     // The small things first: a misspelt range should not wait for a large book.
     let selection = args.chapters.as_deref().map(ChapterSelection::from_str).transpose()?;
-    let lexicon = args.lexicon.as_deref().map_or_else(|| Ok(Lexicon::default()), Lexicon::load)?;
+    let text = args.lexicon.as_deref().map(lexicon_text).transpose()?;
+    let lexicon = match (&args.lexicon, &text) {
+        (Some(path), Some(text)) => Lexicon::parse(text, &path.display().to_string())?,
+        _ => Lexicon::default(),
+    };
     let manuscript = narrator_book::read(&args.book)?;
     let source = source(&args.book)?;
     let language = &manuscript.metadata.language;
@@ -88,8 +117,15 @@ pub fn plan(args: &BookArgs, settings: &Settings, model: Option<&Model>) -> Resu
             seed: settings.speech.seed,
         },
     };
-    let plan = narrator_script::plan(&manuscript, &settings.script, &speech, &lexicon, selection.as_ref())?;
-    Ok(Planned { source, manuscript, speech, speaker, plan })
+    let split = PUT_IN.get().copied().unwrap_or(narrator_script::plan);
+    let plan = split(&manuscript, &settings.script, &speech, &lexicon, selection.as_ref())?;
+    let wanted = account::wanted(&manuscript, selection.as_ref());
+    Ok(Planned { source, manuscript, speech, speaker, plan, wanted, lexicon: text })
+}
+
+fn lexicon_text(path: &Path) -> Result<String, ScriptError> {
+    std::fs::read_to_string(path)
+        .map_err(|source| ScriptError::LexiconFile { file: path.display().to_string(), source })
 }
 
 fn source(path: &Path) -> Result<Source, Failure> {
@@ -112,9 +148,9 @@ impl From<narrator_book::BookError> for Failure {
     }
 }
 
-impl From<narrator_script::ScriptError> for Failure {
-    fn from(error: narrator_script::ScriptError) -> Self {
-        use narrator_script::{ErrorKind as Kind, ScriptError};
+impl From<ScriptError> for Failure {
+    fn from(error: ScriptError) -> Self {
+        use narrator_script::ErrorKind as Kind;
         let exit = match (&error, error.kind()) {
             (ScriptError::Selection { .. } | ScriptError::NoSuchChapter { .. }, _) => Exit::Usage,
             (ScriptError::LexiconFile { .. }, _) => Exit::Missing,

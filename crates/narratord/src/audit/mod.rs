@@ -23,10 +23,11 @@ use narrator_fidelity::audit::{Audit, Difference, Window, audit, book_words};
 use narrator_pool::PoolEvent;
 
 use crate::error::Failure;
+use crate::respelt::Respellings;
 use crate::run::check::hearers::{Hearer, Hearers, primary};
 use hear::{Manner, Stretch, hear};
 use outcome::Unheard;
-pub use outcome::{Outcome, Place, clock, tell};
+pub use outcome::{Outcome, Place, clock, tell, tell_ledger};
 
 /// Differences longer than this were not misheard: nobody is asked again about a lost sentence.
 const DOUBTED_WORDS: u32 = 6;
@@ -42,7 +43,7 @@ pub struct Subject<'a> {
     pub manuscript: &'a Manuscript,
     /// How tokens are read, where a script says so.
     pub script: &'a Script,
-    /// Which chapters were wanted.
+    /// Which chapters were wanted: no more of it is believed.
     pub ledger: &'a Ledger,
     /// The audio, one file after the other.
     pub files: &'a [PathBuf],
@@ -65,11 +66,14 @@ pub fn run(subject: &Subject<'_>, means: &mut Means<'_>) -> Result<Outcome, Fail
     let language = primary(&subject.manuscript.metadata.language);
     let (words, audio_ms, unheard) = listen(subject, means, &language)?;
     let book = book_words(subject.manuscript, Some(subject.script), Some(subject.ledger));
-    let mut found = audit(&book, &words);
+    let respellings = Respellings::of(&subject.script.segments);
+    let mut found = audit(&book, &respellings.words(&words));
     if let Some(second) = &means.hearers.second {
         let doubts = doubts(&found, found.windows(&book, DOUBTED_WORDS));
         if !doubts.is_empty() {
             let heard = listen_again(subject, means, &second.clone(), &language, doubts)?;
+            let heard: Vec<_> =
+                heard.into_iter().map(|(window, it)| (window, respellings.hearing(&it))).collect();
             found.settle(&heard);
         }
     }

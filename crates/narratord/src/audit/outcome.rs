@@ -133,7 +133,7 @@ pub fn tell(outcome: &Outcome) {
         ));
     }
     if let Some(ledger) = &outcome.ledger {
-        output::note(format_args!("the ledger does not account for the book: {ledger}"));
+        tell_ledger(ledger);
     }
     if !outcome.unsure.is_empty() {
         output::note(format_args!(
@@ -142,6 +142,11 @@ pub fn tell(outcome: &Outcome) {
             output::count(outcome.cleared.into())
         ));
     }
+}
+
+/// Tells a person what script or ledger lack.
+pub fn tell_ledger(fault: &str) {
+    output::note(format_args!("script and ledger do not account for the book: {fault}"));
 }
 
 #[cfg(test)]

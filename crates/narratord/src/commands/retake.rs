@@ -28,7 +28,7 @@ pub fn retake(args: &RetakeArgs, traces: &Route) -> Result<Exit, Failure> {
         .hint("run the job's own command once; then retake"));
     };
     let words = std::iter::once("narratord".to_owned()).chain(entry.arguments.iter().cloned());
-    let Ok(Cli { command: Command::Run(again) }) = Cli::try_parse_from(words) else {
+    let Ok(Cli { command: Command::Run(mut again) }) = Cli::try_parse_from(words) else {
         return Err(Failure::new(
             Exit::BadInput,
             "the command that the job was started with is not understood",
@@ -40,11 +40,13 @@ pub fn retake(args: &RetakeArgs, traces: &Route) -> Result<Exit, Failure> {
         "{} to be spoken again.",
         if reopened == 1 { "1 segment is".to_owned() } else { format!("{reopened} segments are") }
     ));
-    std::env::set_current_dir(&entry.directory)
-        .map_err(|error| Failure::io("go to", &entry.directory, error))?;
     // The command's paths are meant from where it was given.
     std::env::set_current_dir(&entry.directory)
         .map_err(|error| Failure::io("go to", &entry.directory, error))?;
+    // A lexicon that was changed is read as it is now; of one that is gone the job has a copy.
+    if again.book.lexicon.as_ref().is_some_and(|path| !path.exists()) && job.lexicon().is_file() {
+        again.book.lexicon = Some(job.lexicon());
+    }
     run::run(&again, traces)
 }
 

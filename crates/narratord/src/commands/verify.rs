@@ -1,14 +1,15 @@
 //! `narratord verify`: an audiobook against its book, computed from these two files.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use narrator_audio::Ffmpeg;
-use narrator_core::{Ledger, Script, Settings};
+use narrator_core::{Script, Settings};
 use narrator_ipc::RunDir;
 use narrator_pool::{DeviceProbe, NvidiaSmi, PoolConfig};
 use std::sync::Arc;
 
+use crate::account;
 use crate::audit::{self, Means, Outcome, Subject};
 use crate::cli::{BookArgs, VerifyArgs};
 use crate::error::Failure;
@@ -19,21 +20,22 @@ use crate::planning::{self, Planned};
 use crate::progress::Display;
 use crate::run::check::alone;
 use crate::run::check::hearers::{self, Hearer, Hearers};
+use crate::run::signals::Signals;
 use crate::{config, output};
 
 /// The book and the audio, found.
 struct Found {
     planned: Planned,
-    /// As the job has them; of a book without a job, as they would be.
+    /// As the job has it; of a book without a job, as it would be.
     script: Script,
-    ledger: Ledger,
-    /// What is wrong with the job's own.
+    /// What is wrong with the job's script and ledger.
     broken: Option<String>,
     files: Vec<PathBuf>,
     settings: Settings,
 }
 
 pub fn verify(args: &VerifyArgs) -> Result<Exit, Failure> {
+    let signals = Signals::catch();
     let found = match (&args.book, &args.audio) {
         (Some(book), Some(audio)) => of_files(args, book, audio)?,
         _ => of_job(args)?,
@@ -42,27 +44,29 @@ pub fn verify(args: &VerifyArgs) -> Result<Exit, Failure> {
     let ffmpeg = Ffmpeg::find(&[home.ffmpeg()])?;
     let worker = home::worker_program(found.settings.workers.program.as_deref())?;
     let hearers = listeners(&home, &found.settings, &found.planned.manuscript.metadata.language)?;
+    if signals.asked().load(Ordering::Relaxed) {
+        return Err(Failure::new(Exit::Stopped, "stopped as asked, before anything was heard"));
+    }
     let mut display = Display::new(args.plain);
-    let stop = AtomicBool::new(false);
     let subject = Subject {
         manuscript: &found.planned.manuscript,
         script: &found.script,
-        ledger: &found.ledger,
+        ledger: &found.planned.wanted,
         files: &found.files,
     };
-    let outcome = audit::run(
+    let heard = audit::run(
         &subject,
         &mut Means {
             ffmpeg: &ffmpeg,
             hearers: &hearers,
             pool: &|hearer| pool(&worker, hearer),
-            stop: &stop,
+            stop: signals.asked(),
             told: &|_| {},
             progress: &mut |stage, seconds| display.heard(stage, seconds),
         },
-    )?;
+    );
     display.clear();
-    let outcome = Outcome { ledger: found.broken, ..outcome };
+    let outcome = Outcome { ledger: found.broken, ..heard? };
     audit::tell(&outcome);
     if args.json {
         output::json(&outcome);
@@ -96,8 +100,8 @@ fn of_files(args: &VerifyArgs, book: &Path, audio: &Path) -> Result<Found, Failu
         None => Settings::default(),
     };
     let planned = planning::plan(&book, &settings, None)?;
-    let (script, ledger) = (planned.plan.script.clone(), planned.plan.ledger.clone());
-    Ok(Found { script, ledger, broken: None, files: audio_files(audio)?, settings, planned })
+    let script = planned.plan.script.clone();
+    Ok(Found { script, broken: None, files: audio_files(audio)?, settings, planned })
 }
 
 fn of_job(args: &VerifyArgs) -> Result<Found, Failure> {
@@ -106,7 +110,8 @@ fn of_job(args: &VerifyArgs) -> Result<Found, Failure> {
         return Err(Failure::new(Exit::Missing, format!("{} was never started", job.root.display()))
             .hint("`narratord verify --book BOOK --audio FILE` needs no job"));
     };
-    let book = BookArgs { chapters: facts.chapters.clone(), ..bare(&facts.source) };
+    let lexicon = Some(job.lexicon()).filter(|path| path.is_file());
+    let book = BookArgs { chapters: facts.chapters.clone(), lexicon, ..bare(&facts.source) };
     let planned = planning::plan(&book, &settings, None)?;
     if planned.source.blake3 != facts.source_blake3 {
         output::note("warning: the book's file is not the one that was narrated.");
@@ -114,10 +119,10 @@ fn of_job(args: &VerifyArgs) -> Result<Found, Failure> {
     let read = |path: PathBuf| std::fs::File::open(&path).map_err(|error| Failure::io("read", &path, error));
     let script = narrator_script::read_script(std::io::BufReader::new(read(job.script())?))?;
     let ledger = narrator_script::read_ledger(std::io::BufReader::new(read(job.ledger())?))?;
-    let checked = narrator_script::verify(&planned.manuscript, &script, &ledger, settings.script.max_chars);
-    let broken = checked.err().map(|error| error.to_string());
+    let max_chars = settings.script.max_chars;
+    let broken = account::fault(&planned.manuscript, &planned.wanted, &script, &ledger, max_chars);
     let files = audio_files(&facts.output)?;
-    Ok(Found { planned, script, ledger, broken, files, settings })
+    Ok(Found { planned, script, broken, files, settings })
 }
 
 fn bare(book: &Path) -> BookArgs {

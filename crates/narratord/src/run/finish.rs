@@ -14,7 +14,9 @@ use narrator_pool::PoolEvent;
 use super::check::hearers::Hearers;
 use super::check::notes::Notes;
 use super::page::{self, Page};
+use super::places;
 use super::report::{self, Checks, Missing, Report};
+use crate::account;
 use crate::audit::{self, Means, Outcome, Subject};
 use crate::commands::plan::Tokens;
 use crate::commands::verify;
@@ -84,18 +86,24 @@ pub fn finish(work: &Finishing<'_>, display: &mut Display) -> Result<Exit, Failu
         .hint("`narratord logs --level warn` tells what went wrong"));
     }
     let exit = if missing.is_empty() { Exit::Done } else { Exit::Quarantined };
+    let ledger = accounted(work);
     let how = json!({ "audio": work.settings.audio, "output": work.output.path(), "voice": work.planned.speech.voice });
     let hash = report::assembly_hash(script, &missing, work.replay, &work.planned.manuscript.metadata, &how);
-    if let Some(report) = report::written(work.job, &hash) {
+    if let Some(report) = report::written(work.job, &hash).filter(|_| work.job.places().is_file()) {
+        let report = Report { ledger, ..report };
         if report.audit.is_some() || work.hearers.is_none() || !work.settings.check.audit {
             display.clear();
             let path = work.output.path().display();
             output::note(format_args!("{path} is finished: nothing is left to do."));
+            if let Some(fault) = &report.ledger {
+                audit::tell_ledger(fault);
+            }
             return Ok(judged(exit, &report));
         }
         return close(work, report, exit, display);
     }
     let finished = assemble(work, display)?;
+    places::write(work.job, &places::of(script, work.replay, &finished))?;
     let report = Report {
         title: work.planned.manuscript.metadata.title.clone(),
         authors: work.planned.manuscript.metadata.authors.clone(),
@@ -116,12 +124,26 @@ pub fn finish(work: &Finishing<'_>, display: &mut Display) -> Result<Exit, Failu
         quarantined: missing,
         tokens: Tokens::of(&work.planned.plan.ledger),
         chapters: Report::chapters_of(&finished),
+        ledger,
         loudness: finished.delivered,
         checks: work.hearers.map(|hearers| Checks::of(hearers, script, work.replay, work.notes)),
         audit: None,
     };
     write_report(work, &report)?;
     close(work, report, exit, display)
+}
+
+/// Holds script and ledger against the book's file once more, whoever made them: the last moment in which a
+/// person can be told.
+fn accounted(work: &Finishing<'_>) -> Option<String> {
+    let planned = work.planned;
+    let (script, ledger) = (&planned.plan.script, &planned.plan.ledger);
+    let max_chars = work.settings.script.max_chars;
+    let fault = account::fault(&planned.manuscript, &planned.wanted, script, ledger, max_chars);
+    if let Some(detail) = &fault {
+        work.log.emit(Level::Error, "ledger_broken", &json!({ "detail": detail }));
+    }
+    fault
 }
 
 /// The audit, the report with it, and the last words.
@@ -142,6 +164,7 @@ fn close(
         notes: work.notes,
         report: &report,
         audit: report.audit.as_ref(),
+        places: &places::read(work.job),
         job: work.job,
         language: &work.planned.manuscript.metadata.language,
     })?;
@@ -151,10 +174,8 @@ fn close(
 
 /// A book that is not all there is not done, whatever its segments said.
 fn judged(exit: Exit, report: &Report) -> Exit {
-    match &report.audit {
-        Some(audit) if !audit.is_whole() => Exit::Quarantined,
-        _ => exit,
-    }
+    let whole = report.ledger.is_none() && report.audit.as_ref().is_none_or(Outcome::is_whole);
+    if whole { exit } else { Exit::Quarantined }
 }
 
 fn write_report(work: &Finishing<'_>, report: &Report) -> Result<(), Failure> {
@@ -189,7 +210,7 @@ fn audited(
     let subject = Subject {
         manuscript: &planned.manuscript,
         script: &planned.plan.script,
-        ledger: &planned.plan.ledger,
+        ledger: &planned.wanted,
         files: &report.files,
     };
     work.log.emit(
@@ -212,8 +233,7 @@ fn audited(
     );
     match outcome {
         Ok(outcome) => {
-            let ledger = planned.plan.ledger.check(&planned.manuscript).err().map(|error| error.to_string());
-            let outcome = Outcome { ledger, ..outcome };
+            let outcome = Outcome { ledger: report.ledger.clone(), ..outcome };
             let level = if outcome.is_whole() { Level::Info } else { Level::Error };
             work.log.emit(
                 level,
@@ -333,6 +353,8 @@ fn say(work: &Finishing<'_>, report: &Report) {
     if let Some(audit) = &report.audit {
         audit::tell(audit);
         output::note(format_args!("{}: {}.", work.job.page().display(), audit.sentence));
+    } else if let Some(fault) = &report.ledger {
+        audit::tell_ledger(fault);
     }
 }
 

@@ -16,6 +16,7 @@ pub mod check;
 mod finish;
 mod keeper;
 mod page;
+mod places;
 pub mod report;
 pub mod signals;
 mod speak;
@@ -35,7 +36,7 @@ use crate::error::Failure;
 use crate::events::{self, EventLog, Level};
 use crate::exit::Exit;
 use crate::home::{self, Home};
-use crate::job::{JobDir, JobFacts, JobFile, changed_settings, write_whole};
+use crate::job::{JobDir, JobFacts, JobFile, changed_settings, remove_if_there, write_whole};
 use crate::models::{self, Model, VoiceAt, Wanted};
 use crate::planning::{self, Planned};
 use crate::progress::{Display, Tally};
@@ -320,6 +321,10 @@ fn write_job(work: &Prepared, args: &RunArgs) -> Result<(), Failure> {
     let mut ledger = Vec::new();
     narrator_script::write_ledger(&planned.plan.ledger, &mut ledger)?;
     write_whole(&job.ledger(), &ledger)?;
+    match &planned.lexicon {
+        Some(text) => write_whole(&job.lexicon(), text.as_bytes())?,
+        None => remove_if_there(&job.lexicon())?,
+    }
     let facts = JobFacts {
         title: planned.manuscript.metadata.title.clone(),
         source: planned.source.path.clone(),

@@ -55,6 +55,9 @@ pub struct Report {
     /// Source tokens, and what became of them.
     pub tokens: Tokens,
     pub chapters: Vec<ChapterTimes>,
+    /// What is wrong with script and ledger, if anything is: they were held against the book's file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<String>,
     /// Of the finished files, after decoding.
     pub loudness: Measurement,
     /// What the checks came to; absent when nobody listened.

@@ -35,6 +35,7 @@ use super::tempo;
 use crate::events::{EventLog, Level};
 use crate::job::JobDir;
 use crate::progress::Tally;
+use crate::respelt::Respellings;
 use crate::run::keeper::Keeper;
 
 /// Everything that judging needs.
@@ -262,17 +263,20 @@ impl Checker {
         listener: Listener,
         may_search: bool,
     ) -> Option<Conclusion> {
-        let Segment { key, text, .. } = self.segment(segment)?;
+        let found @ Segment { key, text, .. } = self.segment(segment)?;
+        let respellings = Respellings::of([found]);
+        let respelt: Vec<Hearing>;
+        let hearings = if respellings.is_empty() {
+            &known.hearings
+        } else {
+            respelt = known.hearings.iter().map(|hearing| respellings.hearing(hearing)).collect();
+            &respelt
+        };
         // Here and not when it is fetched: this is a thread that may take its time.
         let pace = *self.pace.get_or_init(|| tempo::learn(&self.script, &self.job));
         let signal = signal::examine(&known.pcm, known.rate, text, pace);
-        let verdict = judge(&Evidence {
-            segment: Some(segment),
-            text,
-            hearings: &known.hearings,
-            signal: Some(&signal),
-            listener,
-        });
+        let verdict =
+            judge(&Evidence { segment: Some(segment), text, hearings, signal: Some(&signal), listener });
         let (take, summary) = (known.take, verdict.summary());
         let (step, records, verdict) = match verdict.decision {
             Decision::SecondOpinion => (Step::Doubt, Vec::new(), verdict),

@@ -25,7 +25,7 @@ pub mod notes;
 mod plan;
 mod tempo;
 #[cfg(test)]
-mod testing;
+pub mod testing;
 
 pub use checker::Checker;
 pub(in crate::run) use crew::checker;

@@ -15,7 +15,7 @@ use narrator_journal::Replay;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Failure;
-use crate::job::{JobDir, write_whole};
+use crate::job::{JobDir, remove_if_there, write_whole};
 
 /// One judgement of one take.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -123,10 +123,5 @@ pub fn write_words(job: &JobDir, script: &Script, replay: &Replay, notes: &Notes
     if !lines.is_empty() {
         return write_whole(&path, &lines);
     }
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Failure::io("remove", &path, error))
-        }
-        _ => Ok(()),
-    }
+    remove_if_there(&path)
 }
