@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::support::{checkpoint, data, quiet};
 use narrator_engine::{EngineError, EngineErrorKind};
 use narrator_torch::qwen3::{
-    DumpRequest, Manner, ModelConfig, ModelKind, Qwen3Tts, TextTokenizer, Utterance, Voice,
+    DumpRequest, GenerationConfig, Manner, ModelConfig, ModelKind, Qwen3Tts, TextTokenizer, Utterance, Voice,
 };
 use proptest::prelude::*;
 use safetensors::SafeTensors;
@@ -100,6 +100,18 @@ fn a_wrong_configuration_is_refused_with_its_key() {
         let error = refused(dir.path()).to_string();
         assert!(error.contains(place) && error.contains(file), "{error}");
     }
+}
+
+#[test]
+fn a_top_k_of_0_is_no_limit() {
+    let dir = copy();
+    let path = dir.path().join("generation_config.json");
+    let text = fs::read_to_string(&path).expect("read");
+    assert!(text.contains("\"top_k\": 50"), "{text}");
+    fs::write(&path, text.replace("\"top_k\": 50", "\"top_k\": 0")).expect("written");
+    let config = GenerationConfig::read(dir.path()).expect("a configuration");
+    assert_eq!((config.talker.top_k, config.predictor.top_k), (0, 50));
+    assert_eq!(tried(dir.path()), None);
 }
 
 #[test]

@@ -381,7 +381,7 @@ fn said(landed: Landed, eos: i64) -> Said {
 }
 
 /// Tokens of prompts, with what is filled up, that are read at once: on a GPU as many as keep it busy. On a CPU every
-/// prompt is read alone, which costs some three in a hundred of a row's time: libtorch sums a prompt's states in
+/// prompt is read alone, which costs one or two in a hundred of a row's time: libtorch sums a prompt's states in
 /// another order when it is filled up or has company, and in bfloat16 a row would then say something else.
 pub(crate) fn read_together(device: Device) -> i64 {
     match device {
