@@ -7,7 +7,7 @@
 //! Anchors cut both sides into small gaps; the gaps are aligned with all costs of [`mod@crate::align`]; what is
 //! not right is sorted into lost, added, changed, moved and repeated, each with its place in the book and
 //! its time in the audio. A recogniser is wrong about one word in twenty, so what it could have misheard is
-//! marked as not sure and can be [settled](Audit::settle) by another listener over a short window.
+//! marked as not sure and can be [settled](Audit::settle) by scoring both readings of the place.
 //!
 //! Invariants: every word of the book is heard, changed or lost, and counted once; time is linear in the
 //! book but for the gaps, memory too.
@@ -26,7 +26,7 @@ use narrator_core::{HeardWord, Span};
 use serde::{Deserialize, Serialize};
 
 pub use book::{BookWord, book_words};
-pub use settle::{Settled, Window};
+pub use settle::{Opinion, Question, Settled};
 
 use crate::align::{Op, OpKind, Reason, align_atoms, edits_of, find_repeats, heard_atoms, slide};
 use crate::words::{Atom, atoms};
@@ -69,6 +69,12 @@ pub struct Discrepancy {
     pub heard: String,
     /// How many words of the book are not heard because of it.
     pub lost: u32,
+    /// What a second look came to; absent where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<Settled>,
+    /// What each listener of the second look made of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub opinions: Vec<Opinion>,
 }
 
 /// What the audit found.

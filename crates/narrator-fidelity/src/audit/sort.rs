@@ -121,6 +121,8 @@ impl Sorter<'_> {
             start_ms: run[0].start_ms,
             end_ms: run[run.len() - 1].end_ms.max(run[0].start_ms),
             lost,
+            settled: None,
+            opinions: Vec::new(),
         }
     }
 }

@@ -28,27 +28,19 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// One stretch of audio.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Stretch {
-    pub pcm: Vec<f32>,
+    pub pcm: Arc<[f32]>,
     pub rate: u32,
-    /// What should be heard there, where that is known.
+    /// A text to be scored against it; without one it is written down.
     pub expected: Option<String>,
-}
-
-/// How stretches are heard.
-#[derive(Clone, Debug)]
-pub struct Manner {
-    /// BCP 47.
-    pub language: String,
-    pub beams: u16,
 }
 
 /// What was heard in each stretch; nothing in those over which the recognisers failed.
 pub type Hearings = Vec<Option<Hearing>>;
 
-/// Hears everything that `produce` sends. `seen` is told how many stretches were heard.
+/// Hears everything that `produce` sends, in a language (BCP 47). `seen` is told how many stretches were heard.
 pub fn hear(
     config: PoolConfig,
-    manner: Manner,
+    language: String,
     stop: &AtomicBool,
     told: impl Fn(&PoolEvent) + Send,
     mut seen: impl FnMut(usize),
@@ -68,7 +60,7 @@ pub fn hear(
     let stopped = runtime.block_on(async {
         let pool = Pool::new(config);
         let control = pool.control();
-        let source = Source { stretches, manner, next: 0 };
+        let source = Source { stretches, language, next: 0 };
         let running = pool.run(source, Sink(Arc::clone(&heard)), told);
         tokio::pin!(running);
         let mut look = tokio::time::interval(LOOK_EVERY);
@@ -111,7 +103,7 @@ fn lock(heard: &Heard) -> std::sync::MutexGuard<'_, BTreeMap<u32, Option<Hearing
 
 struct Source {
     stretches: Receiver<Stretch>,
-    manner: Manner,
+    language: String,
     next: usize,
 }
 
@@ -126,13 +118,13 @@ impl SegmentSource for Source {
         self.next += 1;
         let task = ListenTask {
             take: 0,
-            pcm: pcm.into(),
+            pcm,
             sample_rate: rate,
-            language: Some(self.manner.language.clone()),
+            language: Some(self.language.clone()),
+            transcribe: expected.is_none(),
             expected,
-            transcribe: true,
             context: String::new(),
-            beams: self.manner.beams,
+            beams: 1,
             seed: u64::from(segment.0),
         };
         // A stretch of a finished file has no content key, and nothing asks for it.

@@ -4,7 +4,7 @@
 //! ```text
 //!  files ─▶ windows ─▶ first recogniser ─▶ words and times ─┐
 //!  book ─▶ words that must be heard ────────────────────────┴▶ differences
-//!                 what is not sure ─▶ second recogniser, over short windows ─▶ settled
+//!  differences ─▶ second recogniser: what is written or what was heard? ─▶ settled
 //! ```
 //!
 //! It believes neither the takes nor their verdicts. What it compares is all in `narrator-fidelity`; this is
@@ -13,29 +13,29 @@
 mod hear;
 mod outcome;
 
+use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::SyncSender;
 
 use narrator_audio::{AudioError, Ffmpeg, LISTENING_RATE, Windows};
-use narrator_core::{HeardWord, Ledger, Manuscript, Script};
-use narrator_fidelity::audit::{Audit, Difference, Window, audit, book_words};
+use narrator_core::{HeardWord, Hearing, Ledger, Manuscript, Script};
+use narrator_fidelity::audit::{Audit, Difference, Opinion, Question, audit, book_words};
 use narrator_pool::PoolEvent;
 
 use crate::error::Failure;
 use crate::respelt::Respellings;
 use crate::run::check::hearers::{Hearer, Hearers, primary};
-use hear::{Manner, Stretch, hear};
+use hear::{Stretch, hear};
 use outcome::Unheard;
 pub use outcome::{Outcome, Place, clock, tell, tell_ledger};
 
-/// Differences longer than this were not misheard: nobody is asked again about a lost sentence.
-const DOUBTED_WORDS: u32 = 6;
-/// Doubts that are settled at most, the graver kinds first: a book of a day has some hundred, and a second
-/// recogniser that is asked for an hour serves nobody.
-const MOST_DOUBTS: usize = 800;
-/// Hypotheses of the second recogniser.
-const SECOND_BEAMS: u16 = 5;
+/// Of so many words one may be asked about. A good book has one doubt in two hundred; one that has four times as
+/// many has more wrong with it than the last of them would tell, and asking must end some time.
+const WORDS_A_QUESTION: u32 = 50;
+/// However short the book is.
+const QUESTIONS_AT_LEAST: u32 = 400;
 
 /// What is audited.
 #[derive(Debug)]
@@ -67,17 +67,22 @@ pub fn run(subject: &Subject<'_>, means: &mut Means<'_>) -> Result<Outcome, Fail
     let (words, audio_ms, unheard) = listen(subject, means, &language)?;
     let book = book_words(subject.manuscript, Some(subject.script), Some(subject.ledger));
     let respellings = Respellings::of(&subject.script.segments);
-    let mut found = audit(&book, &respellings.words(&words));
-    if let Some(second) = &means.hearers.second {
-        let doubts = doubts(&found, found.windows(&book, DOUBTED_WORDS));
-        if !doubts.is_empty() {
-            let heard = listen_again(subject, means, &second.clone(), &language, doubts)?;
-            let heard: Vec<_> =
-                heard.into_iter().map(|(window, it)| (window, respellings.hearing(&it))).collect();
-            found.settle(&heard);
-        }
+    // The book's words are as the lexicon has them, so what was heard is too, in questions as well.
+    let words = respellings.words(&words);
+    let mut found = audit(&book, &words);
+    let (questions, unasked) = chosen(&found, found.questions(&book, &words));
+    let mut answers: Answers = questions.iter().map(|it| (it.about.clone(), Vec::new())).collect();
+    let first = means.hearers.first.clone();
+    ask(subject, means, &language, &first, &questions, &mut answers)?;
+    if let Some(second) = means.hearers.second.clone() {
+        let doubted = |(question, (_, opinions)): (Question, &(_, Vec<Opinion>))| {
+            (!found.is_answered(&question, opinions)).then_some(question)
+        };
+        let questions: Vec<Question> = questions.into_iter().zip(&answers).filter_map(doubted).collect();
+        ask(subject, means, &language, &second, &questions, &mut answers)?;
     }
-    Ok(Outcome::new(subject.manuscript, found, audio_ms, unheard))
+    found.settle(&answers);
+    Ok(Outcome::new(subject.manuscript, found, audio_ms, unheard, unasked))
 }
 
 /// The whole audio, word by word.
@@ -93,7 +98,7 @@ fn listen(
         while let Some(window) = windows.next_window()? {
             let length_ms = window.pcm.len() as u64 * 1000 / u64::from(LISTENING_RATE);
             let place = (window.start_ms(), length_ms);
-            let stretch = Stretch { pcm: window.pcm, rate: LISTENING_RATE, expected: None };
+            let stretch = Stretch { pcm: window.pcm.into(), rate: LISTENING_RATE, expected: None };
             // Nobody listens any more when the run ends early.
             if places.send(place).is_err() || sender.send(stretch).is_err() {
                 return Ok(());
@@ -102,11 +107,10 @@ fn listen(
         Ok(())
     };
     let config = (means.pool)(&means.hearers.first)?;
-    let manner = Manner { language: language.to_owned(), beams: 1 };
     let seconds = |count: usize| count as f64 * 27.0;
     let progress = &mut *means.progress;
     let seen = |count: usize| progress("hearing the audiobook", seconds(count));
-    let hearings = hear(config, manner, means.stop, means.told, seen, produce)?;
+    let hearings = hear(config, language.to_owned(), means.stop, means.told, seen, produce)?;
     let (mut words, mut unheard, mut audio_ms) = (Vec::new(), Vec::new(), 0);
     for ((start_ms, length_ms), hearing) in starts.into_iter().zip(hearings) {
         audio_ms = start_ms + length_ms;
@@ -122,52 +126,70 @@ fn listen(
     Ok((words, audio_ms, unheard))
 }
 
-/// Which doubts are worth another opinion: what may be lost, added or repeated before what is only changed.
-fn doubts(found: &Audit, windows: Vec<Window>) -> Vec<Window> {
-    let grave = |window: &Window| {
-        let it = &found.discrepancies[window.discrepancy as usize];
-        it.kind != Difference::Changed || it.lost > 0
+/// What is asked about, in order of the audio, and how much is not: what may be lost, added or said twice goes
+/// before what is only changed.
+fn chosen(found: &Audit, questions: Vec<Question>) -> (Vec<Question>, u32) {
+    let most = (found.words_in_book / WORDS_A_QUESTION).max(QUESTIONS_AT_LEAST) as usize;
+    let is_urgent = |question: &Question| {
+        let about = question.about.start as usize..question.about.end as usize;
+        found.discrepancies[about].iter().any(|it| it.kind != Difference::Changed || it.lost > 0)
     };
-    let (mut first, rest): (Vec<Window>, Vec<Window>) = windows.into_iter().partition(grave);
-    first.extend(rest);
-    first.truncate(MOST_DOUBTS);
-    first.sort_by_key(|window| (window.start_ms, window.discrepancy));
-    first
+    let (mut asked, other): (Vec<Question>, Vec<Question>) = questions.into_iter().partition(is_urgent);
+    asked.extend(other);
+    let unasked = asked.len().saturating_sub(most) as u32;
+    asked.truncate(most);
+    asked.sort_by_key(|it| (it.start_ms, it.about.start));
+    (asked, unasked)
 }
 
-/// Short windows, heard by the second recogniser.
-fn listen_again(
+/// Differences, and what each listener makes of them.
+type Answers = Vec<(Range<u32>, Vec<Opinion>)>;
+
+/// Adds a listener's opinion to the answers to its questions. Who cannot hear a place has none.
+fn ask(
     subject: &Subject<'_>,
     means: &mut Means<'_>,
-    second: &Hearer,
     language: &str,
-    doubts: Vec<Window>,
-) -> Result<Vec<(Window, narrator_core::Hearing)>, Failure> {
-    let (ffmpeg, files) = (means.ffmpeg.clone(), subject.files.to_vec());
-    let wanted = doubts.clone();
+    listener: &Hearer,
+    questions: &[Question],
+    answers: &mut Answers,
+) -> Result<(), Failure> {
+    if questions.is_empty() {
+        return Ok(());
+    }
+    let (ffmpeg, files, wanted) = (means.ffmpeg.clone(), subject.files.to_vec(), questions.to_vec());
     let produce = move |sender: &SyncSender<Stretch>| cut_out(&ffmpeg, &files, &wanted, sender);
-    let config = (means.pool)(second)?;
-    let manner = Manner { language: language.to_owned(), beams: SECOND_BEAMS };
-    let of = doubts.len();
+    let of = questions.len();
     let progress = &mut *means.progress;
-    let seen = |count: usize| progress(&format!("asking again about {of} places"), count as f64 * 7.0);
-    let hearings = hear(config, manner, means.stop, means.told, seen, produce)?;
-    Ok(doubts.into_iter().zip(hearings).filter_map(|(window, hearing)| Some((window, hearing?))).collect())
+    let seen = |count: usize| progress(&format!("asking again about {of} places"), count as f64 * 5.0);
+    let config = (means.pool)(listener)?;
+    let hearings = hear(config, language.to_owned(), means.stop, means.told, seen, produce)?;
+    let (mut hearings, mut answers) = (hearings.into_iter(), answers.iter_mut());
+    for question in questions {
+        let scored: Vec<Option<Hearing>> = hearings.by_ref().take(question.readings.len()).collect();
+        let scored: Option<Vec<Hearing>> = scored.into_iter().collect();
+        let answer = answers.find(|(about, _)| *about == question.about);
+        if let (Some((_, opinions)), Some(scored)) = (answer, scored) {
+            opinions.extend(question.opinion(&scored));
+        }
+    }
+    Ok(())
 }
 
-/// Cuts the wanted windows, which are in order of their beginnings, out of the running audio.
+/// Cuts the places in question, which are in order of their beginnings, out of the running audio, and sends
+/// each once for every reading of it.
 fn cut_out(
     ffmpeg: &Ffmpeg,
     files: &[PathBuf],
-    wanted: &[Window],
+    wanted: &[Question],
     sender: &SyncSender<Stretch>,
 ) -> Result<(), AudioError> {
     let sample = |ms: u32| u64::from(ms) * u64::from(LISTENING_RATE) / 1000;
     let mut windows = Windows::of(ffmpeg, files);
     // What may still be wanted, and where in the audio it begins.
     let (mut held, mut base, mut ended) = (Vec::new(), 0_u64, false);
-    for window in wanted {
-        let (from, to) = (sample(window.start_ms), sample(window.end_ms));
+    for question in wanted {
+        let (from, to) = (sample(question.start_ms), sample(question.end_ms));
         let before = from.saturating_sub(base).min(held.len() as u64);
         held.drain(..before as usize);
         base += before;
@@ -186,9 +208,12 @@ fn cut_out(
             // Behind the end of the audio: a moment of silence is what is there.
             pcm.resize(LISTENING_RATE as usize / 10, 0.0);
         }
-        let stretch = Stretch { pcm, rate: LISTENING_RATE, expected: Some(window.text.clone()) };
-        if sender.send(stretch).is_err() {
-            return Ok(());
+        let pcm: Arc<[f32]> = pcm.into();
+        for reading in &question.readings {
+            let (pcm, expected) = (Arc::clone(&pcm), Some(reading.clone()));
+            if sender.send(Stretch { pcm, rate: LISTENING_RATE, expected }).is_err() {
+                return Ok(());
+            }
         }
     }
     Ok(())

@@ -34,8 +34,14 @@ pub struct Outcome {
     pub differences: Vec<Place>,
     /// What a recogniser may have misheard, and nobody could settle.
     pub unsure: Vec<Place>,
-    /// Doubts that the second recogniser cleared.
+    /// Doubts that a second look cleared.
     pub cleared: u32,
+    /// Which they were, and by what opinions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cleared_places: Vec<Place>,
+    /// Doubts that nobody was asked about, because there were too many; they are counted as the first recogniser
+    /// heard them.
+    pub unasked: u32,
     pub unheard: Vec<Unheard>,
     /// What is wrong with the ledger, if anything is: it was checked against the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,7 +51,13 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub(super) fn new(manuscript: &Manuscript, audit: Audit, audio_ms: u64, unheard: Vec<Unheard>) -> Self {
+    pub(super) fn new(
+        manuscript: &Manuscript,
+        audit: Audit,
+        audio_ms: u64,
+        unheard: Vec<Unheard>,
+        unasked: u32,
+    ) -> Self {
         let (words_lost, sentence) = (audit.words_lost(), audit.summary());
         let place = |difference: Discrepancy| Place {
             chapter_title: manuscript
@@ -65,9 +77,11 @@ impl Outcome {
             words_heard: audit.words_heard,
             words_lost,
             audio_s: audio_ms as f64 / 1000.0,
-            differences: sure.into_iter().map(place).collect(),
-            unsure: unsure.into_iter().map(place).collect(),
+            differences: sure.into_iter().map(&place).collect(),
+            unsure: unsure.into_iter().map(&place).collect(),
             cleared: audit.cleared.len() as u32,
+            cleared_places: audit.cleared.into_iter().map(place).collect(),
+            unasked,
             unheard,
             ledger: None,
             sentence,
@@ -135,9 +149,15 @@ pub fn tell(outcome: &Outcome) {
     if let Some(ledger) = &outcome.ledger {
         tell_ledger(ledger);
     }
+    if outcome.unasked > 0 {
+        output::note(format_args!(
+            "{} more places were in doubt than are asked about; they are counted as they were heard first",
+            output::count(outcome.unasked.into())
+        ));
+    }
     if !outcome.unsure.is_empty() {
         output::note(format_args!(
-            "{} places may be recognisers' mistakes and are not counted; {} more were cleared by a second one",
+            "{} places may be recognisers' mistakes and are not counted; {} more were cleared by a second look",
             output::count(outcome.unsure.len() as u64),
             output::count(outcome.cleared.into())
         ));

@@ -359,6 +359,8 @@ mod tests {
             written: "A storm <rose> over them.".into(),
             heard: String::new(),
             lost: 5,
+            settled: None,
+            opinions: Vec::new(),
         };
         let audit = Outcome {
             words_in_book: 12,
@@ -372,6 +374,8 @@ mod tests {
             }],
             unsure: Vec::new(),
             cleared: 0,
+            cleared_places: Vec::new(),
+            unasked: 0,
             unheard: Vec::new(),
             ledger: None,
             sentence: String::new(),

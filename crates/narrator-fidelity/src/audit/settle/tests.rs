@@ -1,0 +1,232 @@
+use narrator_core::{DocId, ScoredWord, Span};
+
+use super::*;
+use crate::audit::audit;
+
+const PAGE: &str = "they had gone down to the harbour long before the sun was over the hills of the bay";
+
+fn book(text: &str) -> Vec<BookWord> {
+    let words = text.split_whitespace().enumerate();
+    words
+        .map(|(at, word)| {
+            let at = at as u32;
+            let span = Span { doc: DocId(0), start: at * 10, end: at * 10 + 9 };
+            BookWord { text: word.into(), chapter: 0, tokens: at..at + 1, span }
+        })
+        .collect()
+}
+
+fn heard(text: &str) -> Vec<HeardWord> {
+    let words = text.split_whitespace().enumerate();
+    words
+        .map(|(at, word)| HeardWord {
+            text: word.into(),
+            start_ms: at as u32 * 300,
+            end_ms: at as u32 * 300 + 250,
+            log_prob: -0.1,
+        })
+        .collect()
+}
+
+fn questions(page: &str, said: &str) -> (Audit, Vec<Question>) {
+    let (book, heard) = (book(page), heard(said));
+    let found = audit(&book, &heard);
+    let questions = found.questions(&book, &heard);
+    (found, questions)
+}
+
+/// Settles all that is asked alike.
+fn settled(page: &str, said: &str, opinions: &[(f32, f32)]) -> Audit {
+    let (mut found, questions) = questions(page, said);
+    let opinions: Vec<Opinion> =
+        opinions.iter().map(|&(to_heard, to_nothing)| Opinion { to_heard, to_nothing }).collect();
+    let answers: Vec<_> = questions.into_iter().map(|it| (it.about, opinions.clone())).collect();
+    found.settle(&answers);
+    found
+}
+
+fn scored(log_probs: &[f32]) -> Hearing {
+    let word = |&log_prob: &f32| ScoredWord {
+        at: 0..1,
+        start_ms: 0,
+        end_ms: 100,
+        log_prob,
+        best_log_prob: log_prob,
+        tokens: 1,
+        rather: String::new(),
+    };
+    Hearing { scored: log_probs.iter().map(word).collect(), ..Hearing::default() }
+}
+
+#[test]
+fn a_missing_word_is_read_with_it_and_without_it() {
+    let (_, questions) = questions(PAGE, &PAGE.replace("harbour ", ""));
+    let [question] = &questions[..] else { panic!("{questions:?}") };
+    assert_eq!(
+        question.readings,
+        [
+            "they had gone down to the harbour long before the sun was over",
+            "they had gone down to the long before the sun was over",
+        ]
+    );
+    // Six words before it and six behind it, of 300 ms each, and the edges.
+    assert_eq!((question.start_ms, question.end_ms), (0, 11 * 300 + 250 + EDGE_MS));
+}
+
+#[test]
+fn another_word_is_read_in_three_ways() {
+    let (_, questions) = questions(PAGE, &PAGE.replace("harbour", "philosophy"));
+    let [question] = &questions[..] else { panic!("{questions:?}") };
+    let with = |word: &str| format!("they had gone down to the {word}long before the sun was over");
+    assert_eq!(question.readings, [with("harbour "), with("philosophy "), with("")]);
+}
+
+#[test]
+fn words_too_many_are_read_with_them_and_without_them() {
+    let (found, questions) = questions(PAGE, &PAGE.replace("long before", "long philosophy before"));
+    assert_eq!(found.discrepancies[0].kind, Difference::Added);
+    assert_eq!(
+        questions[0].readings,
+        [
+            "gone down to the harbour long before the sun was over the",
+            "gone down to the harbour long philosophy before the sun was over the",
+        ]
+    );
+}
+
+#[test]
+fn what_is_said_twice_is_not_written_twice() {
+    let twice = PAGE
+        .replace("long before the sun was over", "long before the sun was over long before the sun was over");
+    let (found, questions) = questions(PAGE, &twice);
+    assert_eq!(found.discrepancies[0].kind, Difference::Repeated);
+    let times = |reading: &str| reading.matches("the sun").count();
+    assert_eq!(questions[0].readings.iter().map(|it| times(it)).collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
+fn differences_that_touch_are_one_question() {
+    let page = "he rode on to Netherfield House with the greatest speed and came back at noon";
+    let said = page.replace("Netherfield House", "another fieldhouse philosophy");
+    let (found, questions) = questions(page, &said);
+    let [question] = &questions[..] else { panic!("{questions:?}") };
+    assert_eq!(question.about, 0..found.discrepancies.len() as u32);
+    assert!(question.readings[0].contains("to Netherfield House with"));
+    assert!(question.readings[1].contains("to another fieldhouse philosophy with"));
+}
+
+#[test]
+fn a_right_word_between_parts_them() {
+    let said = PAGE.replace("harbour long before", "philosophy long amphibian");
+    let (found, questions) = questions(PAGE, &said);
+    assert_eq!(found.discrepancies.len(), 2);
+    assert_eq!(questions.iter().map(|it| it.about.clone()).collect::<Vec<_>>(), [0..1, 1..2]);
+    // The neighbour is as it was heard in every reading.
+    assert!(questions[0].readings.iter().all(|it| it.contains("long amphibian the")));
+}
+
+#[test]
+fn nobody_is_asked_where_there_is_no_room_for_an_answer() {
+    let (missing, nowhere) = ("harbour ".repeat(60), String::new());
+    let page = PAGE.replace("harbour ", &missing);
+    // Seventy words have no room in four seconds.
+    assert!(questions(&page, &PAGE.replace("harbour ", &nowhere)).1.is_empty());
+    // At the end of the audio, and where nothing was heard at all.
+    assert!(questions(PAGE, PAGE.trim_end_matches(" bay")).1.is_empty());
+    assert!(questions(PAGE, "").1.is_empty());
+}
+
+#[test]
+fn an_opinion_is_the_difference_of_sums() {
+    let (_, questions) = questions(PAGE, &PAGE.replace("harbour", "philosophy"));
+    let readings = [scored(&[-1.0, -2.0]), scored(&[-1.0, -9.0]), scored(&[-5.0])];
+    assert_eq!(questions[0].opinion(&readings), Some(Opinion { to_heard: 7.0, to_nothing: 2.0 }));
+    let two = [scored(&[-1.0]), scored(&[-4.0])];
+    assert_eq!(questions[0].opinion(&two), Some(Opinion { to_heard: 3.0, to_nothing: 3.0 }));
+    // Who could not score one of them has no opinion.
+    assert_eq!(questions[0].opinion(&[scored(&[-1.0]), scored(&[])]), None);
+    assert_eq!(questions[0].opinion(&[]), None);
+}
+
+/// What comes of one difference: how it is settled, whether it is sure, and words lost in all.
+fn one(found: &Audit) -> (Settled, bool, u32) {
+    let of = found.discrepancies.iter().chain(&found.cleared).collect::<Vec<_>>();
+    let [it] = of[..] else { panic!("{of:#?}") };
+    (it.settled.expect("it was asked about"), it.sure, found.words_lost())
+}
+
+#[test]
+fn a_missing_word_is_there_gone_or_either() {
+    let said = PAGE.replace("harbour ", "");
+    assert_eq!(one(&settled(PAGE, &said, &[(12.0, 12.0), (7.0, 7.0)])), (Settled::Cleared, true, 0));
+    assert_eq!(one(&settled(PAGE, &said, &[(-3.0, -3.0), (1.0, 1.0)])), (Settled::Confirmed, true, 1));
+    // In between it is a doubt, and not counted.
+    assert_eq!(one(&settled(PAGE, &said, &[(3.0, 3.0)])), (Settled::Open, false, 0));
+    // One is at a loss and the other sure.
+    assert_eq!(one(&settled(PAGE, &said, &[(1.0, 1.0), (9.0, 9.0)])).0, Settled::Cleared);
+}
+
+#[test]
+fn a_slight_word_that_nobody_hears_stays_a_doubt() {
+    let said = PAGE.replace("to the harbour", "to harbour");
+    assert_eq!(one(&settled(PAGE, &said, &[(-4.0, -4.0)])), (Settled::Confirmed, false, 0));
+}
+
+#[test]
+fn what_sounds_alike_is_a_spelling_and_what_does_not_must_compete() {
+    let alike = PAGE.replace("harbour", "harbor's");
+    let heard_so = [(-20.0, 9.0)];
+    assert_eq!(one(&settled(PAGE, &alike, &heard_so)).0, Settled::Cleared);
+    let unlike = PAGE.replace("harbour", "philosophy");
+    assert_eq!(one(&settled(PAGE, &unlike, &heard_so)), (Settled::Confirmed, true, 1));
+    assert_eq!(one(&settled(PAGE, &unlike, &[(-7.0, 9.0)])), (Settled::Open, false, 0));
+    assert_eq!(one(&settled(PAGE, &unlike, &[(-2.0, 9.0)])).0, Settled::Cleared);
+    // Either says as much as the other: `in` and `a`, said in passing.
+    assert_eq!(one(&settled(PAGE, &unlike, &[(-0.9, 1.3)])), (Settled::Open, false, 0));
+    // A word that nothing speaks for is not there, whatever it sounds like.
+    assert_eq!(one(&settled(PAGE, &alike, &[(-3.0, 1.0)])), (Settled::Confirmed, true, 1));
+}
+
+#[test]
+fn words_too_many_are_there_or_were_made_up() {
+    let said = PAGE.replace("long before", "long philosophy before");
+    assert_eq!(one(&settled(PAGE, &said, &[(-9.0, -9.0)])).0, Settled::Confirmed);
+    assert_eq!(one(&settled(PAGE, &said, &[(2.0, 2.0)])).0, Settled::Cleared);
+    assert_eq!(one(&settled(PAGE, &said, &[(-3.0, -3.0)])), (Settled::Open, false, 0));
+}
+
+#[test]
+fn without_an_opinion_nothing_moves() {
+    let (mut found, questions) = questions(PAGE, &PAGE.replace("harbour ", ""));
+    let before = found.clone();
+    let answers: Vec<_> = questions.iter().map(|it| (it.about.clone(), Vec::new())).collect();
+    found.settle(&answers);
+    found.settle(&[]);
+    assert_eq!(found, before);
+}
+
+#[test]
+fn words_found_follow_what_is_settled() {
+    let said = PAGE.replace("harbour ", "").replace("hills ", "");
+    let (mut found, questions) = questions(PAGE, &said);
+    assert_eq!((found.words_found, found.words_lost()), (16, 2));
+    let there = Opinion { to_heard: 9.0, to_nothing: 9.0 };
+    found.settle(&[(questions[0].about.clone(), vec![there])]);
+    assert_eq!((found.words_found, found.words_lost(), found.cleared.len()), (17, 1, 1));
+    assert_eq!(found.discrepancies[0].written, "hills");
+}
+
+#[test]
+fn only_what_is_plainly_heard_needs_no_second_listener() {
+    let plainly = Opinion { to_heard: 9.0, to_nothing: 9.0 };
+    let answered = |said: &str, opinions: &[Opinion]| {
+        let (found, questions) = questions(PAGE, said);
+        found.is_answered(&questions[0], opinions)
+    };
+    let (lost, changed) = (PAGE.replace("harbour ", ""), PAGE.replace("harbour", "philosophy"));
+    assert!(answered(&lost, &[plainly]) && answered(&changed, &[plainly]));
+    assert!(!answered(&lost, &[]));
+    assert!(!answered(&lost, &[Opinion { to_heard: 5.0, to_nothing: 5.0 }]));
+    assert!(!answered(&changed, &[Opinion { to_heard: -1.0, to_nothing: 12.0 }]));
+    assert!(!answered(&PAGE.replace("long before", "long philosophy before"), &[plainly]));
+}
