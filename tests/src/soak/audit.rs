@@ -237,7 +237,7 @@ fn only_known_files(stage: &Stage, planned: &Script) -> Result<(), Broken> {
             || is_take(path, name)
             || folder == job.join("logs") && is_log(name)
             || folder == job
-                && (["job.toml", "script.jsonl", "ledger.jsonl", "segments.ckpt", "lock", "report.json", "report.html", "words.jsonl", "voice.json"]
+                && (JOB_FILES
                     .contains(&name)
                     // Evidence: what was cut off the journal's end is kept for whoever wants to know.
                     || name.starts_with("segments.ckpt.torn-"))
@@ -245,6 +245,22 @@ fn only_known_files(stage: &Stage, planned: &Script) -> Result<(), Broken> {
     let strange: Vec<PathBuf> = files_below(&stage.desk()).into_iter().filter(|path| !known(path)).collect();
     if strange.is_empty() { Ok(()) } else { Err(format!("files that should not be there: {strange:?}")) }
 }
+
+/// What a job folder may have beside its takes and logs.
+const JOB_FILES: [&str; 12] = [
+    "job.toml",
+    "lexicon.toml",
+    "ledger.jsonl",
+    "lock",
+    "places.jsonl",
+    "report.html",
+    "report.json",
+    "script.jsonl",
+    "segments.ckpt",
+    "verdicts.jsonl",
+    "voice.json",
+    "words.jsonl",
+];
 
 fn is_flac(name: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(_, ending)| ending == "flac")
