@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sort::{is_slight, written};
 use super::{Audit, BookWord, Difference, Discrepancy};
+use crate::sound::{is_rare, unlike_texts};
 
 /// Heard words on each side of the place. Six are two seconds: enough for a recogniser to find its way in.
 const FRAME_WORDS: u32 = 6;
@@ -36,6 +37,13 @@ const PLAINLY_NATS: f32 = 8.0;
 const MISSPELT_NATS: f32 = 5.0;
 /// Nothing that sounds like what is written is that much worse than what was heard.
 const SOMETHING_ELSE_NATS: f32 = 10.0;
+
+/// Two texts nearer than this may be one, written in two ways: `chanced` and chance, `than` and then.
+const SPELLING_UNLIKE: f32 = 0.25;
+
+/// More words than these that were heard too many are not asked about when the audio has room for them: a reader
+/// of the text skips a passage at little cost, so that scores tell nothing, and nobody mishears silence as a sentence.
+const MOST_TOO_MANY: usize = 3;
 
 /// One place, read in several ways.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -108,9 +116,10 @@ impl Audit {
     /// the others other places. Confirmed ones become sure.
     pub fn settle(&mut self, answers: &[(Range<u32>, Vec<Opinion>)]) {
         for (about, opinions) in answers.iter().filter(|(_, opinions)| !opinions.is_empty()) {
+            let is_alone = about.len() == 1;
             for it in &mut self.discrepancies[about.start as usize..about.end as usize] {
                 it.opinions.clone_from(opinions);
-                let settled = settled(it, opinions);
+                let settled = settled(it, is_alone, opinions);
                 it.settled = Some(settled);
                 match settled {
                     Settled::Confirmed => confirm(it),
@@ -130,7 +139,7 @@ impl Audit {
 }
 
 /// What the listeners say together. Their evidence is averaged: one may be sure and the other at a loss.
-fn settled(it: &Discrepancy, opinions: &[Opinion]) -> Settled {
+fn settled(it: &Discrepancy, is_alone: bool, opinions: &[Opinion]) -> Settled {
     let mean = |of: fn(&Opinion) -> f32| opinions.iter().map(of).sum::<f32>() / opinions.len() as f32;
     let (to_heard, to_nothing) = (mean(|it| it.to_heard), mean(|it| it.to_nothing));
     let is_there = |nats: f32| match nats {
@@ -145,16 +154,26 @@ fn settled(it: &Discrepancy, opinions: &[Opinion]) -> Settled {
             None => Settled::Open,
         };
     }
-    // What sounds like what is written is one listener's spelling of it; what does not has to compete with it.
-    let is_other = it.kind == Difference::Changed && it.lost > 0;
+    // What sounds like what is written is one listener's spelling of it; what does not has to compete with it, as
+    // has a word that is missing beside one that was heard otherwise.
+    let competes = if it.kind == Difference::Lost { !is_alone } else { it.lost > 0 };
     match is_there(to_nothing) {
-        // What was heard must explain the audio better than what is written, or it is no evidence.
-        Some(false) if it.kind == Difference::Changed && to_heard > -NOT_THERE_NATS => Settled::Open,
+        // As good as what was heard, and hardly worse than nothing: it may be either.
+        Some(false) if it.kind == Difference::Changed && to_heard.min(to_nothing) > -NOT_THERE_NATS => {
+            Settled::Open
+        }
+        Some(false) if it.kind == Difference::Changed && it.lost == 0 && is_spelling(it) => Settled::Open,
         Some(false) => Settled::Confirmed,
-        Some(true) if is_other && to_heard <= -SOMETHING_ELSE_NATS => Settled::Confirmed,
-        Some(true) if !is_other || to_heard >= -MISSPELT_NATS => Settled::Cleared,
+        Some(true) if competes && to_heard <= -SOMETHING_ELSE_NATS => Settled::Confirmed,
+        Some(true) if !competes || to_heard >= -MISSPELT_NATS => Settled::Cleared,
         _ => Settled::Open,
     }
+}
+
+/// Whether what was heard may be how a recogniser spells what is written: of two spellings of one sound it scores
+/// its own far better, most of all of a name. Such a word was said, rightly or not; it is listed and not counted.
+fn is_spelling(it: &Discrepancy) -> bool {
+    is_rare(&it.written) || unlike_texts(&it.written, &it.heard) <= SPELLING_UNLIKE
 }
 
 /// The audio says something else than the book.
@@ -203,6 +222,14 @@ fn question(
     let group = &all[about.start as usize..about.end as usize];
     let (first, last) = (group.first()?, group.last()?);
     let place = first.heard_words.start..last.heard_words.end;
+    let too_many = |it: &Discrepancy| {
+        matches!(it.kind, Difference::Added | Difference::Repeated)
+            && it.heard_words.len() > MOST_TOO_MANY
+            && it.end_ms.saturating_sub(it.start_ms) >= WORD_MS * it.heard_words.len() as u32
+    };
+    if group.iter().any(too_many) {
+        return None;
+    }
     let before = place.start.saturating_sub(FRAME_WORDS)..place.start;
     let after = place.end..(place.end + FRAME_WORDS).min(heard.len() as u32);
     // Without words behind it the shorter reading is always the likelier: nothing must be heard in its place.

@@ -16,7 +16,12 @@ use std::sync::LazyLock;
 use misaki_rs::lexicon::PhonemeEntry;
 use misaki_rs::{Language, Lexicon};
 
+use crate::words::atoms;
+
 pub(crate) use distance::distance;
+
+/// Each word more multiplies the ways to say a row.
+const BREATH_WORDS: usize = 4;
 
 static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| Lexicon::new(Language::EnglishUS));
 
@@ -69,6 +74,25 @@ impl Sound {
 /// Whether the lexicon has the word: what it lacks is a name or rare, and a recogniser cannot spell it.
 pub fn is_known_word(folded: &str) -> bool {
     !from_lexicon(folded).is_empty()
+}
+
+/// Whether a text has a part that no dictionary has: recognisers spell it as they like.
+pub(crate) fn is_rare(text: &str) -> bool {
+    atoms([text]).iter().any(|atom| !is_known_word(&atom.folded))
+}
+
+/// How unlike two short texts sound, said in one breath each; longer ones have nothing in common.
+pub(crate) fn unlike_texts(one: &str, other: &str) -> f32 {
+    match (breath(one), breath(other)) {
+        (Some(one), Some(other)) => unlikeness_in_passing(&one, &other),
+        _ => 1.0,
+    }
+}
+
+fn breath(text: &str) -> Option<Sound> {
+    let atoms = atoms([text]);
+    let sounds = atoms.iter().map(|atom| Sound::of(&atom.folded));
+    if atoms.len() > BREATH_WORDS { None } else { sounds.reduce(|one, next| Sound::join(&one, &next)) }
 }
 
 fn from_lexicon(word: &str) -> Vec<String> {

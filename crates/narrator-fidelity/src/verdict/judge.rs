@@ -8,7 +8,7 @@ use super::scored::{Score, is_short, phonemes_apart, place, sounds_in};
 use super::{Complaint, Decision, Evidence, Fault, Listener, Pardon, Verdict};
 use crate::align::{Alignment, Edit, EditKind, align};
 use crate::signal;
-use crate::sound::is_known_word;
+use crate::sound::is_rare;
 use crate::times::word_times;
 use crate::trust::{Distrust, distrust};
 use crate::words::{TextWord, atoms};
@@ -281,11 +281,6 @@ fn pardon(
         return Some(Pardon::RareWord);
     }
     (unlike <= KNOWN_UNLIKE && scored.is_none() && !exact && !agree(views)).then_some(Pardon::SoundsAlike)
-}
-
-/// Whether a word has a part that no dictionary has: recognisers spell it as they like.
-fn is_rare(text: &str) -> bool {
-    atoms([text]).iter().any(|atom| !is_known_word(&atom.folded))
 }
 
 /// Words whose neighbours in sound mean something else altogether: they must have been heard.
