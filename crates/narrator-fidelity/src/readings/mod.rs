@@ -45,10 +45,19 @@ pub(crate) fn of_letters(written: &str, folded: &str) -> Vec<Vec<Box<str>>> {
         "pp" => readings.push(row("pages")),
         _ => {}
     }
+    readings.extend(by_letters(folded));
     if let Some(value) = roman(written) {
         readings.extend(numbers::of_roman(value));
     }
     readings
+}
+
+/// Letters that are no word, with the one whose name is more than a letter: the script has `double-u` for `w`, and a
+/// recogniser writes `www`.
+fn by_letters(folded: &str) -> Option<Vec<Box<str>>> {
+    let unsayable = folded.contains('w') && !folded.contains(['a', 'e', 'i', 'o', 'u', 'y', '\'']);
+    let name = |letter: char| if letter == 'w' { "double u".to_owned() } else { letter.to_string() };
+    unsayable.then(|| row(&folded.chars().map(name).collect::<Vec<_>>().join(" ")))
 }
 
 /// Whether two words say the same inside a reading.
@@ -153,6 +162,11 @@ mod tests {
             ("1,500", "fifteen hundred"),
             ("7", "seven"),
             ("007", "zero zero seven"),
+            ("059", "zero fifty nine"),
+            ("0060", "zero zero sixty"),
+            ("32017", "three twenty seventeen"),
+            (".2017", "twenty seventeen"),
+            ("www", "double u double u double u"),
             ("3.14", "three point one four"),
             (".40", "forty"),
             (".23", "point twenty three"),

@@ -31,6 +31,8 @@ const TENS: [&str; 10] =
     ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 /// More digits are no quantity that anybody says as one.
 const MAX_DIGITS: usize = 15;
+/// Of more digits not every way is tried to read them as smaller numbers.
+const MAX_RUN: usize = 8;
 
 /// The units that a currency sign stands for: the whole, many of it, its hundredth part, many of that.
 const MONEY: [(char, [&str; 4]); 3] = [
@@ -75,6 +77,7 @@ pub(crate) fn of_number(written: &str) -> Vec<Vec<Box<str>>> {
                 said.push(format!("{whole} point {quantity}"));
                 if whole.is_empty() {
                     said.push(quantity);
+                    said.extend(run_together(part));
                 }
                 said.extend(time(&whole_digits(number), part));
             }
@@ -125,7 +128,8 @@ fn whole_number(number: &str, ending: &str) -> Vec<String> {
         "s" => return said.iter().map(|words| plural(words)).collect(),
         _ => {}
     }
-    if digits.len() > 1 {
+    said.extend(run_together(&digits));
+    if digits.len() > MAX_RUN {
         said.push(digit_by_digit(&digits));
     }
     if (1..=31).contains(&value) {
@@ -152,6 +156,30 @@ fn in_pairs(value: u64, digits: usize) -> Vec<String> {
         ],
         _ => vec![format!("{high} {}", below_hundred(low)), format!("{high} hundred {}", below_hundred(low))],
     }
+}
+
+/// Numbers that were written as one: `059` for zero fifty nine, `127` for one twenty seven, `007` digit by digit.
+fn run_together(digits: &str) -> Vec<String> {
+    if digits.len() < 2 || digits.len() > MAX_RUN {
+        return Vec::new();
+    }
+    let mut all: Vec<(String, usize)> = vec![(String::new(), 0)];
+    let mut whole = Vec::new();
+    while let Some((said, at)) = all.pop() {
+        if at == digits.len() {
+            whole.push(said);
+            continue;
+        }
+        for length in [1, 2] {
+            let Some(group) = digits.get(at..at + length).filter(|it| length == 1 || !it.starts_with('0'))
+            else {
+                continue;
+            };
+            let number = below_hundred(group.parse().unwrap_or_default());
+            all.push((format!("{said} {number}").trim_start().to_owned(), at + length));
+        }
+    }
+    whole
 }
 
 fn time(hours: &str, minutes: &str) -> Vec<String> {

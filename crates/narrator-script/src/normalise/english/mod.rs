@@ -51,6 +51,7 @@ impl English {
     pub(crate) fn claim(self, view: &View<'_>, at: usize) -> Option<Claim> {
         let claim = match view.lexemes[at].kind {
             Kind::Word => web::claim(view, at)
+                .or_else(|| web::claim_path_part(view, at))
                 .or_else(|| money::claim_foreign_dollars(self, view, at))
                 .or_else(|| time::claim_meridian(view, at))
                 .or_else(|| roman::claim(self, view, at))
@@ -63,6 +64,7 @@ impl English {
                 .or_else(|| quantity::claim(self, view, at)),
             Kind::Mark => money::claim(self, view, at)
                 .or_else(|| quantity::claim_marked(self, view, at))
+                .or_else(|| number::claim_between(view, at))
                 .or_else(|| symbols::claim(view, at)),
             Kind::Space => None,
         };
@@ -70,11 +72,12 @@ impl English {
     }
 }
 
-/// Words put in for a number must not run together with a letter beside it: `B12`, `4x4`.
+/// Words put in for a number must not run together with a letter beside it: `B12`, `4x4`. A comma stands on the left.
 fn apart(view: &View<'_>, at: usize, mut claim: Claim) -> Claim {
     let end = at + claim.lexemes;
     let (Some(first), Some(last)) = (view.lexemes.get(at), view.lexemes.get(end - 1)) else { return claim };
-    if view.is_wordlike(at.checked_sub(1)) && !view.is_token_edge(first.start) {
+    let is_comma = claim.spoken == ",";
+    if view.is_wordlike(at.checked_sub(1)) && !view.is_token_edge(first.start) && !is_comma {
         claim.spoken.insert(0, ' ');
     }
     if view.is_wordlike(Some(end)) && !view.is_token_edge(last.end()) {

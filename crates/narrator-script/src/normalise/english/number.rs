@@ -1,7 +1,7 @@
 //! Numbers as they are written: grouped, decimal, mixed with a fraction, or a range of two.
 
 use super::speller::{And, cardinal, digits, year};
-use crate::normalise::View;
+use crate::normalise::{Claim, View};
 
 /// Longer rows of digits are no quantity that anybody would say as one.
 const MAX_DIGITS: usize = 15;
@@ -79,6 +79,19 @@ impl<'a> Number<'a> {
             None => whole,
         }
     }
+}
+
+/// A mark between two numbers that are not one: `[0,59]`, and the hyphen before a year in `1003.1-2017`. Said without a
+/// rest, the one runs into the other: one twenty seventeen is heard as a hundred and twenty-seven.
+pub(crate) fn claim_between(view: &View<'_>, at: usize) -> Option<Claim> {
+    view.digits(at.checked_sub(1)?)?;
+    let next = Number::at(view, at + 1).filter(|_| view.digits(at + 1).is_some())?;
+    let parts = match view.mark(at)? {
+        ',' => true,
+        '-' => next.year().is_some() && !view.is_mark(at + 1 + next.lexemes, '-'),
+        _ => false,
+    };
+    parts.then(|| Claim::new(1, ",", "between-numbers"))
 }
 
 /// Vulgar fractions with their numerators and denominators.
@@ -214,6 +227,14 @@ impl Quantity {
         if chained || matches!(before, Some('–' | '-' | '/' | ':' | '+' | '.')) {
             return None;
         }
+        if let Some(words) = padded_range(first, &second, and) {
+            return Some(Self {
+                lexemes: first.lexemes + 1 + second.lexemes,
+                words,
+                is_one: false,
+                rule: "range",
+            });
+        }
         let (from, to) = (first.whole()?, second.whole()?);
         let shortened = second.digits.len() < first.digits.len()
             && first.digits[first.digits.len() - second.digits.len()..] < *second.digits;
@@ -231,4 +252,13 @@ impl Quantity {
         let rule = if years { "year-range" } else { "range" };
         Some(Self { lexemes: first.lexemes + 1 + second.lexemes, words, is_one: false, rule })
     }
+}
+
+/// `00-59`: figures of one width, filled up with zeros, rising.
+fn padded_range(first: &Number<'_>, second: &Number<'_>, and: And) -> Option<String> {
+    let plain = |number: &Number<'_>| number.decimals.is_none() && !number.grouped;
+    let padded = first.digits.len() > 1 && first.digits.starts_with('0');
+    let rises = first.digits.len() == second.digits.len() && first.digits < second.digits;
+    (plain(first) && plain(second) && padded && rises)
+        .then(|| format!("{} to {}", first.words(and), second.words(and)))
 }

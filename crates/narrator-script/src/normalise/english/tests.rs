@@ -37,7 +37,9 @@ fn cardinals_and_decimals() {
         ("Pi is 3.14, or 3.", "Pi is three point one four, or three."),
         ("It weighs .5 or 0.25 of that.", "It weighs point five or zero point two five of that."),
         ("At −5 and -7 it froze.", "At minus five and minus seven it froze."),
-        ("POSIX.1-2017 it is.", "Posix.one-twenty seventeen it is."),
+        ("POSIX.1-2017 it is.", "Posix.one, twenty seventeen it is."),
+        ("Std 1003.1-2017.", "Std one thousand three point one, twenty seventeen."),
+        ("In [0,59] or (1,2,3).", "In [zero, fifty-nine] or (one, two, three)."),
         ("See 1.2.3 there.", "See one point two point three there."),
         ("Agent 007 and 0.", "Agent zero zero seven and zero."),
         ("A 5-year-old in room 12.", "A five-year-old in room twelve."),
@@ -103,6 +105,7 @@ fn ranges() {
         ("Pages 5–10 and 123–25.", "Pages five to ten and one hundred twenty-three to twenty-five."),
         ("Some 1,000-2,000 men.", "Some one thousand to two thousand men."),
         ("About 5–10% more.", "About five to ten percent more."),
+        ("Minutes (00-59), hours 0-23.", "Minutes (zero zero to fifty-nine), hours zero to twenty-three."),
         ("From 1500–2000 feet up.", "From one thousand five hundred to two thousand feet up."),
     ]);
 }
@@ -329,11 +332,20 @@ fn symbols_and_marks() {
 #[test]
 fn addresses() {
     check(&[
-        ("See https://www.example.com/a-b/12.", "See w w w dot example dot com slash a dash b slash twelve."),
+        (
+            "See https://www.example.com/a-b/12.",
+            "See double-u double-u double-u dot example dot com slash a dash b slash twelve.",
+        ),
         ("Write to jane.doe@example.org, please.", "Write to jane dot doe at example dot org, please."),
         ("Go to example.com now.", "Go to example dot com now."),
+        ("In /var/www or (/etc/rc.d).", "In /var/double-u double-u double-u or (/etc/r c.d)."),
     ]);
-    check_untouched(&["The end.Next came more.", "And/or so."]);
+    check_untouched(&[
+        "The end.Next came more.",
+        "And/or so.",
+        "Them w/ the src/lib.",
+        "See /usr/share/doc.",
+    ]);
 }
 
 #[test]

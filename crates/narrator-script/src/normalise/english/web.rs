@@ -88,12 +88,25 @@ fn said(address: &str) -> String {
     words.join(" ")
 }
 
-/// A part of an address: a short one that nobody can pronounce, like `www`, by its letters.
+/// A part of an address: a short one that nobody can pronounce, like `www`, by its letters. A lone `w` is slurred by
+/// voices behind a bracket; its name is not.
 fn named(part: &str) -> String {
     let is_vowel = |c: char| matches!(c.to_ascii_lowercase(), 'a' | 'e' | 'i' | 'o' | 'u' | 'y');
     let unpronounceable = part.chars().all(|c| c.is_ascii_alphabetic() && !is_vowel(c));
     if part.len() > MAX_LETTERS || !unpronounceable {
         return part.to_owned();
     }
-    part.chars().map(String::from).collect::<Vec<_>>().join(" ")
+    let name =
+        |letter: char| if matches!(letter, 'w' | 'W') { "double-u".into() } else { letter.to_string() };
+    part.chars().map(name).collect::<Vec<_>>().join(" ")
+}
+
+/// `www` in `/var/www`: what nobody can pronounce of a path, by its letters. The slashes are left to the voice.
+pub(crate) fn claim_path_part(view: &View<'_>, at: usize) -> Option<Claim> {
+    let part = view.word(at).filter(|_| at > 0 && view.is_mark(at - 1, '/'))?;
+    let before = &view.source.text[..view.lexemes[at].start];
+    let path = before.rsplit(char::is_whitespace).next()?;
+    let is_absolute = path.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '/').starts_with('/');
+    let said = named(part);
+    (is_absolute && said != part).then(|| Claim::new(1, said, "path"))
 }
