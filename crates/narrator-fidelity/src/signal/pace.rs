@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::frames::Frames;
 use super::{Finding, Pace, Signal, SignalFault};
+use crate::readings::sign;
 
 /// Nobody reads slower or faster than this, in letters a second of sound. 150 takes of the starter
 /// voice lie between 13 and 20.
@@ -17,9 +18,15 @@ const MIN_LETTERS: u32 = 12;
 /// And this many are needed to hold a take to the voice's own.
 const OWN_LETTERS: u32 = 40;
 
-/// Letters of a text as they are said: a figure is a short word.
+/// Letters of a text as they are said: a figure is a short word, and so is a sign that is spoken. Voices read
+/// `/usr/lib` with its slashes.
 pub(super) fn letters(text: &str) -> u32 {
-    text.chars().map(|c| if c.is_numeric() { 4 } else { u32::from(c.is_alphabetic()) }).sum()
+    let of = |c: char| if c.is_numeric() || is_spoken(c) { 4 } else { u32::from(c.is_alphabetic()) };
+    text.chars().map(of).sum()
+}
+
+fn is_spoken(c: char) -> bool {
+    c == '/' || sign(c).is_some()
 }
 
 /// Whether a text is long enough to tell a voice's pace, and to be held to it.

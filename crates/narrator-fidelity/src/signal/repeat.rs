@@ -76,8 +76,9 @@ fn unlike(one: &[f32; BANDS], other: &[f32; BANDS]) -> f32 {
     one.iter().zip(other).map(|(one, other)| (one - other).abs()).sum::<f32>() / BANDS as f32
 }
 
-/// Whether the text says some two words in a row twice.
+/// Whether the text says some two words in a row twice. A slash is one: `/usr/lib or /usr/bin` says `slash usr` twice.
 fn repeats_itself(text: &str) -> bool {
+    let text = text.replace('/', " slash ");
     let atoms = atoms(text.split_whitespace());
     let mut pairs: Vec<(&str, &str)> =
         atoms.windows(2).map(|pair| (&*pair[0].folded, &*pair[1].folded)).collect();
