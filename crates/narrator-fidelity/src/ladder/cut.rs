@@ -28,6 +28,35 @@ pub fn cut(text: &str, at: Cut, min_words: usize) -> Vec<Range<usize>> {
     parts
 }
 
+/// A sentence up to here is joined to the next: `Oh! But`, `Very well. I`.
+const SHORT_SENTENCE: usize = 2;
+
+/// `text` with a comma behind each short sentence that another one follows: voices swallow or bend a single word with
+/// a fall of its own, and say it with what comes next. None when there is no such sentence, or when `words` holds no
+/// word of one.
+pub fn joined(text: &str, words: impl Fn(u32) -> bool) -> Option<String> {
+    let parts = cut(text, Cut::Sentence, 1);
+    let (mut joined, mut first, mut concerned) = (String::with_capacity(text.len()), 0, false);
+    for (index, part) in parts.iter().enumerate() {
+        let part = &text[part.clone()];
+        let count = text_words(part).len();
+        let sentence = part.trim_end_matches(|c: char| c.is_whitespace() || is_closing(c));
+        let core = sentence.trim_end_matches(['.', '!', '?', '…']);
+        if index + 1 < parts.len() && count <= SHORT_SENTENCE && core.len() < sentence.len() {
+            concerned |= (first..first + count as u32).any(&words);
+            joined.extend([core, ",", &part[sentence.len()..]]);
+        } else {
+            joined.push_str(part);
+        }
+        first += count as u32;
+    }
+    concerned.then_some(joined)
+}
+
+fn is_closing(c: char) -> bool {
+    matches!(c, '"' | '”' | '’' | '\'' | ')')
+}
+
 /// Offsets behind a mark, its closing quotes and the space after it.
 fn ends(text: &str, at: Cut) -> Vec<usize> {
     let mut ends = Vec::new();
@@ -40,11 +69,7 @@ fn ends(text: &str, at: Cut) -> Vec<usize> {
         }
         let behind = &text[index + char.len_utf8()..];
         let closing = behind.len()
-            - behind
-                .trim_start_matches(|c: char| {
-                    matches!(c, '.' | '!' | '?' | '…' | '"' | '”' | '’' | '\'' | ')')
-                })
-                .len();
+            - behind.trim_start_matches(|c: char| matches!(c, '.' | '!' | '?' | '…') || is_closing(c)).len();
         let rest = &behind[closing..];
         let space = rest.len() - rest.trim_start().len();
         // `3.14`, `U.S.A`, `ten:thirty`: a mark inside a word ends nothing.
@@ -104,6 +129,17 @@ mod tests {
             ["“Is he here?” ", "asked Mr. Smith, ", "who knew; ", "nobody answered. ", "He left."]
         );
         assert_eq!(parts("No.", Cut::Clause), ["No."]);
+    }
+
+    #[test]
+    fn a_short_sentence_is_joined_to_the_next() {
+        let joined = |text, word: u32| joined(text, |it| it == word);
+        assert_eq!(joined("“All! What, all five?", 0).as_deref(), Some("“All, What, all five?"));
+        let said = joined("“Oh!” She rose at once. “Yes. I will go.”", 5);
+        assert_eq!(said.as_deref(), Some("“Oh,” She rose at once. “Yes, I will go.”"));
+        assert_eq!(joined("He went home. Then he came.", 1), None, "three words are enough");
+        assert_eq!(joined("“All! What, all five?", 2), None, "the fault is elsewhere");
+        assert_eq!(joined("He came. No!", 2), None, "nothing follows");
     }
 
     proptest! {

@@ -1,8 +1,9 @@
 //! The ladder of repairs: what to try when a take is refused.
 //!
 //! ```text
-//!  first take ▶ [second opinion] ▶ new seed ▶ calmer sampling ▶ split at sentences ▶ split at clauses
-//!             ▶ merge with a neighbour ▶ another reference of the voice ▶ [doubted] ▶ quarantine
+//!  first take ▶ [second opinion] ▶ new seed ▶ calmer sampling ▶ join a short sentence to the next
+//!             ▶ split at sentences ▶ split at clauses ▶ merge with a neighbour
+//!             ▶ another reference of the voice ▶ [doubted] ▶ quarantine
 //! ```
 //!
 //! A rung is skipped when it cannot help: a voice that does not vary has no second seed to try, one
@@ -21,7 +22,7 @@ mod merge;
 
 use serde::{Deserialize, Serialize};
 
-pub use cut::{Cut, cut};
+pub use cut::{Cut, cut, joined};
 pub use merge::own_part;
 
 use crate::verdict::{Decision, Verdict};
@@ -36,6 +37,8 @@ pub enum Rung {
     NewSeed,
     /// Lower temperature, stronger repetition penalty.
     CalmerSampling,
+    /// With a comma behind a sentence of a word or two, so that it is said in one breath with the next.
+    JoinSentence,
     /// Sentence by sentence, joined again.
     SplitSentence,
     SplitClause,
@@ -120,6 +123,10 @@ pub fn next_rung(text: &str, history: &[Attempt], can: &Abilities) -> Option<Ste
     }
     if can.calmer && used(Rung::CalmerSampling) == 0 {
         return step(Rung::CalmerSampling, if same { format!("in two takes alike, {why}") } else { why });
+    }
+    let doubted = |word| last.verdict.complaints.iter().any(|complaint| complaint.word == Some(word));
+    if used(Rung::JoinSentence) == 0 && joined(text, doubted).is_some() {
+        return step(Rung::JoinSentence, format!("as a sentence of its own it fails: {why}"));
     }
     if used(Rung::SplitSentence) == 0 && cut(text, Cut::Sentence, CLAUSE_WORDS).len() > 1 {
         return step(Rung::SplitSentence, format!("whole it fails: {why}"));

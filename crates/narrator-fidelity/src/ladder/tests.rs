@@ -108,6 +108,15 @@ fn a_short_text_is_merged_and_not_split() {
 }
 
 #[test]
+fn a_cry_that_is_not_heard_is_joined_to_the_next_sentence() {
+    let text = "“All! What, all five out at once?";
+    let can = Abilities { second_listener: false, calmer: false, other_references: 0, ..ALL };
+    let rungs = climb(text, can, |_| vec![lost(0)]);
+    assert_eq!(rungs[..3], [Rung::FirstTake, Rung::NewSeed, Rung::JoinSentence]);
+    assert!(!climb(text, can, |_| vec![lost(3)]).contains(&Rung::JoinSentence), "the cry was heard");
+}
+
+#[test]
 fn an_accepted_take_needs_nothing() {
     let history = [Attempt { rung: Rung::FirstTake, verdict: verdict(Decision::Accept, Vec::new()) }];
     assert_eq!(next_rung(LONG, &history, &ALL), None);

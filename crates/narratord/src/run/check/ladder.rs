@@ -136,8 +136,8 @@ mod tests {
 
     #[test]
     fn a_rung_is_known_by_its_name() {
-        let first = [Rung::FirstTake, Rung::NewSeed, Rung::CalmerSampling, Rung::SplitSentence];
-        let last = [Rung::SplitClause, Rung::MergeNeighbour, Rung::OtherReference];
+        let first = [Rung::FirstTake, Rung::NewSeed, Rung::CalmerSampling, Rung::JoinSentence];
+        let last = [Rung::SplitSentence, Rung::SplitClause, Rung::MergeNeighbour, Rung::OtherReference];
         for rung in first.into_iter().chain(last).chain([Rung::Doubted, Rung::Quarantine]) {
             assert_eq!(rung_called(&name(rung)), Some(rung));
         }

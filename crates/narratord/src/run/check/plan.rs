@@ -9,7 +9,7 @@
 //! refused for it.
 
 use narrator_core::{Delivery, Script, Segment};
-use narrator_fidelity::ladder::{Cut, Rung, cut, own_part};
+use narrator_fidelity::ladder::{Cut, Rung, cut, joined, own_part};
 use narrator_fidelity::signal;
 
 /// Pieces are not shorter than this many words: what is shorter is spoken with its neighbour.
@@ -48,6 +48,7 @@ impl Plan {
     pub fn of(rung: Rung, script: &Script, segment: &Segment) -> Self {
         let whole = Self::whole(&segment.text);
         match rung {
+            Rung::JoinSentence => joined(&segment.text, |_| true).map_or(whole, Self::whole),
             Rung::SplitSentence => Self::pieces(pieces(&segment.text, Cut::Sentence)),
             Rung::SplitClause => Self::pieces(pieces(&segment.text, Cut::Clause)),
             Rung::CalmerSampling => Self { delivery: Delivery { calm: true, ..whole.delivery }, ..whole },
@@ -120,6 +121,13 @@ mod tests {
         assert_eq!(of(Rung::SplitSentence).join(" "), TEXT);
         assert!(of(Rung::SplitClause).len() > 2);
         assert_eq!(of(Rung::NewSeed), [TEXT]);
+    }
+
+    #[test]
+    fn a_short_sentence_is_said_with_the_next() {
+        let of = |text: &str| plan(&[(text, 350)], 0, Rung::JoinSentence).texts;
+        assert_eq!(of("“Oh! But they left."), ["“Oh, But they left."]);
+        assert_eq!(of(TEXT), [TEXT], "there is no short one");
     }
 
     #[test]
