@@ -2,7 +2,7 @@
 //!
 //! That one of them is missing is never sure. A denial is none of them: `not` must be heard.
 
-use crate::words::fold;
+use crate::words::{atoms, fold};
 
 const SLIGHT: &[&str] = &[
     "a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "had", "has", "have", "he", "her", "his",
@@ -10,8 +10,58 @@ const SLIGHT: &[&str] = &[
     "they", "this", "to", "us", "was", "we", "were", "with", "you", "your",
 ];
 
-/// Cries before a sentence, which subtitles leave out and recognisers learn to leave out.
-const CRIES: &[&str] = &["ah", "eh", "ha", "hm", "o", "oh", "pooh", "ugh"];
+/// Cries, which subtitles leave out and recognisers learn to leave out.
+const CRIES: &[&str] = &[
+    "ah", "eh", "er", "ha", "hm", "hmm", "mhm", "mm", "o", "oh", "pooh", "psst", "sh", "shh", "tsk", "ugh",
+    "um",
+];
+
+/// Words whose neighbours in sound mean something else altogether.
+const EXACT: &[&str] = &[
+    "no",
+    "not",
+    "never",
+    "nor",
+    "none",
+    "nothing",
+    "nobody",
+    "cannot",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+    "thirty",
+    "forty",
+    "fifty",
+    "sixty",
+    "seventy",
+    "eighty",
+    "ninety",
+    "hundred",
+    "thousand",
+    "million",
+];
+
+/// Whether a word has a denial or a number in it, which must have been heard: `can` is not can't.
+pub(crate) fn is_exact(word: &str) -> bool {
+    atoms([word]).iter().any(|atom| EXACT.contains(&&*atom.folded) || atom.folded.ends_with("n't"))
+}
 
 pub(crate) fn is_cry(word: &str) -> bool {
     CRIES.contains(&fold(word).as_str())

@@ -81,6 +81,17 @@ pub(crate) fn is_rare(text: &str) -> bool {
     atoms([text]).iter().any(|atom| !is_known_word(&atom.folded))
 }
 
+/// Whether `heard` is `written` without a final t or d that runs into the sound with which `next` begins: nobody who
+/// says `liked to` or `versioned dependency` says it twice.
+pub(crate) fn swallows(written: &str, heard: &str, next: &str) -> bool {
+    let (Some(written), Some(heard), Some(next)) = (breath(written), breath(heard), breath(next)) else {
+        return false;
+    };
+    let runs_on = next.all().iter().any(|phones| phones.starts_with(['t', 'd', 'ʧ', 'ʤ', 'θ', 'ð']));
+    let mut shortened = written.all().iter().filter_map(|phones| phones.strip_suffix(['t', 'd']));
+    runs_on && shortened.any(|rest| heard.all().iter().any(|phones| phones == rest))
+}
+
 /// How unlike two short texts sound, said in one breath each; longer ones have nothing in common.
 pub(crate) fn unlike_texts(one: &str, other: &str) -> f32 {
     match (breath(one), breath(other)) {
@@ -115,10 +126,11 @@ fn from_lexicon(word: &str) -> Vec<String> {
         break;
     }
     if known.is_empty() && word.len() > 1 {
-        // Regular endings: dogs, walked, walking.
+        // Regular endings: dogs, walked, walking. The lexicon would take `systemd` for a past tense.
+        let past = Some(word).filter(|word| word.ends_with("ed"));
         let stemmed = LEXICON
             .stem_s(word, "NN", None, None)
-            .or_else(|| LEXICON.stem_ed(word, "VB", None, None))
+            .or_else(|| LEXICON.stem_ed(past?, "VB", None, None))
             .or_else(|| LEXICON.stem_ing(word, "VB", None, None));
         known.extend(stemmed.map(|(phonemes, _)| plain(&phonemes)));
     }
@@ -213,6 +225,21 @@ mod tests {
         for (one, other) in [("not", "very"), ("house", "garden"), ("mother", "letter")] {
             assert!(unlike(one, other) > 0.35, "{one}, {other}: {}", unlike(one, other));
         }
+    }
+
+    #[test]
+    fn a_d_behind_a_word_is_no_past_tense() {
+        assert!(is_known_word("walked") && is_known_word("requited"));
+        assert!(!is_known_word("systemd"));
+    }
+
+    #[test]
+    fn a_final_stop_runs_into_the_next_word() {
+        assert!(swallows("liked", "like", "to"));
+        assert!(swallows("versioned", "version", "dependency"));
+        assert!(!swallows("liked", "like", "apples"), "before a vowel it is heard");
+        assert!(!swallows("liked", "lie", "to"));
+        assert!(!swallows("like", "liked", "to"), "what was said too much is no swallowed stop");
     }
 
     #[test]

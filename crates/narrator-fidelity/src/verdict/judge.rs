@@ -5,10 +5,11 @@ use std::ops::Range;
 use narrator_core::Hearing;
 
 use super::scored::{Score, is_short, phonemes_apart, place, sounds_in};
-use super::{Complaint, Decision, Evidence, Fault, Listener, Pardon, Verdict};
+use super::{Complaint, Decision, Evidence, Fault, Listener, ONE_SOUND, Pardon, Verdict};
 use crate::align::{Alignment, Edit, EditKind, align};
 use crate::signal;
-use crate::sound::is_rare;
+use crate::slight::is_exact;
+use crate::sound::{is_rare, swallows};
 use crate::times::word_times;
 use crate::trust::{Distrust, distrust};
 use crate::words::{TextWord, atoms};
@@ -147,7 +148,11 @@ fn words_found(trusted: &[&Heard<'_>], listener: Listener) -> Vec<Option<Complai
             {
                 (complaint.start_ms, complaint.end_ms) = (start_ms, end_ms);
             }
-            complaint.pardon = pardon(&views, &words[index], scored, edge, listener);
+            let next = words.get(index + 1).filter(|_| listener == Listener::Last);
+            complaint.pardon = match next {
+                Some(next) if is_swallowed(&views, &words[index], next) => Some(Pardon::SoundsAlike),
+                _ => pardon(&views, &words[index], scored, edge, listener),
+            };
             Some(complaint)
         })
         .collect()
@@ -232,6 +237,15 @@ fn complaint_of(views: &[&Seen], word: &TextWord, index: u32) -> Option<Complain
     })
 }
 
+/// Whether all that nobody heard of a word is a final t or d that runs into the next one: `liked to`.
+fn is_swallowed(views: &[&Seen], word: &TextWord, next: &TextWord) -> bool {
+    let swallowed = |seen: &&Seen| match seen {
+        Seen::Changed { heard, .. } => swallows(&word.text, heard, &next.text),
+        Seen::Right | Seen::Lost { .. } => false,
+    };
+    !is_exact(&word.text) && views.iter().all(swallowed)
+}
+
 /// Why a word that somebody did not hear is there all the same.
 fn pardon(
     views: &[&Seen],
@@ -243,7 +257,7 @@ fn pardon(
     if views.iter().any(|seen| matches!(seen, Seen::Right)) {
         return Some(Pardon::OtherListener);
     }
-    let exact = atoms([word.text.as_str()]).iter().any(|atom| EXACT.contains(&&*atom.folded));
+    let exact = is_exact(&word.text);
     let changed = views.iter().filter_map(|seen| match seen {
         Seen::Changed { unlike, heard, .. } => Some((*unlike, heard.as_str())),
         Seen::Right | Seen::Lost { .. } => None,
@@ -260,6 +274,10 @@ fn pardon(
     }
     if edge && unlike > EDGE_UNLIKE && !rare {
         return None;
+    }
+    // One sound off a word that no dictionary has: no score tells which of the two was said.
+    if listener == Listener::Last && rare && !edge && apart.is_some_and(|phonemes| phonemes <= ONE_SOUND) {
+        return Some(Pardon::RareWord);
     }
     let impossible = scored.is_some_and(Score::rules_out);
     // What is no word at all was not said for another: it is how the recogniser spells what it heard.
@@ -282,47 +300,6 @@ fn pardon(
     }
     (unlike <= KNOWN_UNLIKE && scored.is_none() && !exact && !agree(views)).then_some(Pardon::SoundsAlike)
 }
-
-/// Words whose neighbours in sound mean something else altogether: they must have been heard.
-const EXACT: &[&str] = &[
-    "no",
-    "not",
-    "never",
-    "nor",
-    "none",
-    "nothing",
-    "nobody",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-    "twenty",
-    "thirty",
-    "forty",
-    "fifty",
-    "sixty",
-    "seventy",
-    "eighty",
-    "ninety",
-    "hundred",
-    "thousand",
-    "million",
-];
 
 /// Whether two listeners heard the same other word: then it was said.
 fn agree(views: &[&Seen]) -> bool {

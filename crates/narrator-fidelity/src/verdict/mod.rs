@@ -28,7 +28,7 @@ pub use judge::judge;
 use narrator_core::SegmentId;
 use serde::{Deserialize, Serialize};
 
-use crate::slight::{is_cry, is_slight};
+use crate::slight::{is_cry, is_exact, is_slight};
 use crate::times::WordTime;
 use crate::trust::Distrust;
 use scored::{is_short, phonemes_apart};
@@ -86,7 +86,8 @@ impl Verdict {
         let small = |text: &str| text.split_whitespace().all(is_slight);
         let is_small = |it: &Complaint| {
             let small_words = small(&it.written) && small(&it.heard);
-            (it.word.is_some_and(inside) || is_cry(&it.written))
+            !is_exact(&it.written)
+                && (it.word.is_some_and(inside) || is_cry(&it.written))
                 && match it.fault {
                     Fault::WordLost | Fault::WordAdded => small_words,
                     Fault::WordChanged { unlike } => {
@@ -155,6 +156,8 @@ mod tests {
         assert!(!doubting(Fault::WordLost, 0, "and", ""), "the first word must be heard");
         assert!(!doubting(Fault::WordLost, 8, "it", ""), "the last one too");
         assert!(!doubting(Fault::WordLost, 4, "not", ""));
+        assert!(!doubting(Fault::WordChanged { unlike: 0.175 }, 4, "can't", "can"), "a denial is no final t");
+        assert!(!doubting(Fault::WordChanged { unlike: 0.14 }, 4, "sixteen", "sixty"));
         assert!(!doubting(Fault::WordLost, 4, "garden", ""));
         assert!(!doubting(Fault::WordChanged { unlike: 0.5 }, 4, "he", "she"));
         assert!(!doubting(Fault::WordChanged { unlike: 0.2 }, 4, "in", "inn"));

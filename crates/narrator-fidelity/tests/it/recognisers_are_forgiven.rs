@@ -45,6 +45,9 @@ fn the_same_words_written_otherwise() {
         ("It is version five point six point twenty-three.", "It is version 5 .6 .23."),
         ("Put it in debian/rules.", "Put it in Debian slash rules."),
         ("Ask at lists dot debian dot org.", "Ask at lists .debian .org."),
+        ("Minute zero, fifty-nine.", "Minute 059"),
+        ("It is Posix one, twenty seventeen.", "It is POSIX -1 .2017"),
+        ("At double-u double-u double-u dot debian.", "At www .debian"),
     ] {
         all_right(text, said);
     }
@@ -259,6 +262,29 @@ fn forced_scoring_is_the_arbiter_where_two_heard_the_same_other_word() {
     let text = "He would not come home.";
     let not = both(text, "He would now come home.", scores(text, 2, -2.8, -0.2));
     assert_eq!(not.decision, Decision::Retry);
+}
+
+#[test]
+fn a_final_stop_that_runs_into_the_next_word_is_no_fault() {
+    let swallowed = |text: &str, said: &str, word| both(text, said, scores(text, word, -9.0, -0.2)).decision;
+    let (text, said) = ("She would liked to have gone.", "She would like to have gone.");
+    assert_eq!(swallowed(text, said, 2), Decision::Accept);
+    // In front of a vowel it would have been heard, and what turns the meaning round must be.
+    let (text, said) = ("She liked all of it.", "She like all of it.");
+    assert_eq!(swallowed(text, said, 1), Decision::Retry);
+    let (text, said) = ("She can't do all of it.", "She can do all of it.");
+    assert_eq!(swallowed(text, said, 1), Decision::Retry);
+}
+
+#[test]
+fn a_rare_word_one_sound_off_is_no_other_word() {
+    let text = "Those are systemd service units.";
+    let heard = |said: &str| both(text, said, scores(text, 2, -9.0, -0.2)).decision;
+    assert_eq!(heard("Those are system service units."), Decision::Accept);
+    assert_eq!(heard("Those are garden service units."), Decision::Retry);
+    let last = "They are started by systemd";
+    let cut = both(last, "They are started by system", scores(last, 4, -9.0, -0.2));
+    assert_eq!(cut.decision, Decision::Retry, "the end of a take may have been cut");
 }
 
 #[test]
