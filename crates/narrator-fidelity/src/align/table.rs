@@ -158,6 +158,9 @@ impl<'a> Table<'a> {
             } else if rows != columns && unlike < LIKE_IN_ROWS {
                 // `Mister Toad` heard as `mist a toad`: rows may be misheard as one, when they sound it.
                 self.relax(i, j, ROWS_CHANGED + moves::changed(unlike), op(OpKind::Changed(unlike)));
+            } else if (rows, columns) == (2, 2) && unlike < LIKE_IN_PAIRS {
+                // `a Netherfield` heard as `another field`: a sound went over to the other word.
+                self.relax(i, j, ROWS_CHANGED + moves::changed(unlike), op(OpKind::Changed(unlike)));
             } else if rows == 1 && columns == 1 {
                 self.relax(i, j, moves::changed(unlike), op(OpKind::Changed(unlike)));
             }
@@ -180,5 +183,7 @@ impl<'a> Table<'a> {
 
 /// What a row misheard as another costs more than a word: no less than adding or losing the odd one.
 const ROWS_CHANGED: f32 = 0.75;
+/// Two words are one mishearing of two others only when hardly anything but the place is changed where they part.
+const LIKE_IN_PAIRS: f32 = 0.13;
 /// Above this, a row of words is not one mishearing of another row of another length.
 const LIKE_IN_ROWS: f32 = 0.3;

@@ -62,7 +62,7 @@ fn replacing(one: char, other: char) -> f32 {
     if pair(&near) { 0.4 } else { 1.0 }
 }
 
-fn is_vowel(phone: char) -> bool {
+pub(super) fn is_vowel(phone: char) -> bool {
     "AIOWYiuæɑɔəɛɪʊ".contains(phone)
 }
 

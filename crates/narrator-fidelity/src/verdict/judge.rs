@@ -167,6 +167,8 @@ fn seen_words(heard: &Heard<'_>) -> Vec<Seen> {
             let now = match edit.kind {
                 EditKind::Right | EditKind::Same { .. } => Seen::Right,
                 EditKind::Changed { unlike } => {
+                    // A row for a row, as `another field` for a Netherfield.
+                    let parted = parted || (edit.text.len() > 1 && edit.heard.len() > 1);
                     Seen::Changed { unlike, heard: heard_text(heard.hearing, &edit.heard), at, parted }
                 }
                 EditKind::Lost => Seen::Lost { at },
@@ -237,7 +239,7 @@ fn complaint_of(views: &[&Seen], word: &TextWord, index: u32) -> Option<Complain
     })
 }
 
-/// Whether all that nobody heard of a word is a final t or d that runs into the next one: `liked to`.
+/// Whether all that nobody heard of a word is a final sound that runs into the next word: `liked to`, `this speech`.
 fn is_swallowed(views: &[&Seen], word: &TextWord, next: &TextWord) -> bool {
     let swallowed = |seen: &&Seen| match seen {
         Seen::Changed { heard, .. } => swallows(&word.text, heard, &next.text),

@@ -81,6 +81,12 @@ fn words_parted_elsewhere_are_no_other_words() {
     let heard = [hearing(said), hearing(said)];
     assert_eq!(verdict(text, &heard, Listener::First).decision, Decision::SecondOpinion);
     assert_eq!(verdict(text, &heard, Listener::Last).decision, Decision::Accept);
+    let (text, said) = (
+        "If there had been a Netherfield ball to talk of.",
+        "If there had been another field ball to talk of.",
+    );
+    let heard = [hearing(said), hearing(said)];
+    assert_eq!(verdict(text, &heard, Listener::Last).decision, Decision::Accept);
     let (text, said) =
         ("Never such a countenance, never such manners.", "Never such gardens, never such manners.");
     let heard = [hearing(said), hearing(said)];
@@ -269,6 +275,8 @@ fn a_final_stop_that_runs_into_the_next_word_is_no_fault() {
     let swallowed = |text: &str, said: &str, word| both(text, said, scores(text, word, -9.0, -0.2)).decision;
     let (text, said) = ("She would liked to have gone.", "She would like to have gone.");
     assert_eq!(swallowed(text, said, 2), Decision::Accept);
+    let (text, said) = ("A short pause followed this speech.", "A short pause followed the speech.");
+    assert_eq!(swallowed(text, said, 4), Decision::Accept);
     // In front of a vowel it would have been heard, and what turns the meaning round must be.
     let (text, said) = ("She liked all of it.", "She like all of it.");
     assert_eq!(swallowed(text, said, 1), Decision::Retry);
