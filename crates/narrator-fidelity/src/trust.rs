@@ -74,8 +74,8 @@ pub fn distrust(hearing: &Hearing, text: &str) -> Option<Distrust> {
     if hearing.compression_ratio > COMPRESSION && heard.len() > page.len() + page.len() / 2 + 8 {
         return Some(Distrust::Loop);
     }
-    // The page may have it in letters, `w w w`.
-    let (said, written) = (format!(" {} ", heard.join(" ")), page.concat());
+    // The page may have it in letters, and these by their names: `double-u double-u double-u`.
+    let (said, written) = (format!(" {} ", heard.join(" ")), page.concat().replace("doubleu", "w"));
     let invented = |phrase: &str| {
         let phrase = words(phrase);
         said.contains(&format!(" {} ", phrase.join(" "))) && !written.contains(&phrase.concat())
@@ -155,6 +155,7 @@ pub(crate) mod tests {
         for (text, said) in [
             ("Look into /usr/doc/copyright.", "Look into slash user slash doc slash copyright."),
             ("It is at w w w dot example dot org.", "It is at www.example.org."),
+            ("At double-u double-u double-u dot example dot org.", "At www.example.org."),
         ] {
             assert_eq!(distrust(&hearing(said), text), None, "{text:?} heard as {said:?}");
         }

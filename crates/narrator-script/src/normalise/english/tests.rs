@@ -344,7 +344,7 @@ fn addresses() {
         "The end.Next came more.",
         "And/or so.",
         "Them w/ the src/lib.",
-        "See /usr/share/doc.",
+        "See /usr/share/GPL, /usr/lib.",
     ]);
 }
 

@@ -101,12 +101,14 @@ fn named(part: &str) -> String {
     part.chars().map(name).collect::<Vec<_>>().join(" ")
 }
 
-/// `www` in `/var/www`: what nobody can pronounce of a path, by its letters. The slashes are left to the voice.
+/// `www` in `/var/www`: what nobody can pronounce of a path, by its letters. The slashes are left to the voice, and so
+/// are capitals, which voices spell by themselves.
 pub(crate) fn claim_path_part(view: &View<'_>, at: usize) -> Option<Claim> {
     let part = view.word(at).filter(|_| at > 0 && view.is_mark(at - 1, '/'))?;
+    let plain = part.chars().all(|c| c.is_ascii_lowercase()) && !view.is_wordlike(Some(at + 1));
     let before = &view.source.text[..view.lexemes[at].start];
     let path = before.rsplit(char::is_whitespace).next()?;
     let is_absolute = path.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '/').starts_with('/');
     let said = named(part);
-    (is_absolute && said != part).then(|| Claim::new(1, said, "path"))
+    (plain && is_absolute && said != part).then(|| Claim::new(1, said, "path"))
 }
