@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let heard: Vec<HeardWord> = said.iter().enumerate().map(|(at, word)| spoken(at as u32, word)).collect();
     let before = peak_memory_kb();
     let begun = Instant::now();
-    let found = audit(&book, &heard);
+    let found = audit(&book, &heard, &[]);
     let took = begun.elapsed();
     println!("{} words in the book, {} heard, {made} errors put in", found.words_in_book, found.words_heard);
     println!("{} differences found in {:.2} s", found.discrepancies.len(), took.as_secs_f64());

@@ -5,9 +5,10 @@
 use crate::words::{atoms, fold};
 
 const SLIGHT: &[&str] = &[
-    "a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "had", "has", "have", "he", "her", "his",
-    "i", "in", "is", "it", "me", "my", "of", "oh", "on", "or", "she", "so", "that", "the", "them", "then",
-    "they", "this", "to", "us", "was", "we", "were", "with", "you", "your",
+    "a", "am", "an", "and", "are", "as", "at", "be", "been", "but", "by", "can", "do", "does", "for", "from",
+    "had", "has", "have", "he", "her", "him", "his", "i", "in", "is", "it", "me", "my", "of", "oh", "on",
+    "or", "she", "so", "some", "than", "that", "the", "them", "then", "there", "they", "this", "to", "us",
+    "was", "we", "were", "who", "with", "you", "your",
 ];
 
 /// Cries, which subtitles leave out and recognisers learn to leave out.

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use narrator_core::HeardWord;
 
-use super::sort::{place, written};
+use super::sort::{is_slight, place, written};
 use super::{BookWord, Difference, Discrepancy};
 use crate::words::atoms;
 
@@ -75,6 +75,10 @@ fn moved(all: &mut Vec<Discrepancy>, book: &[BookWord], heard: &[HeardWord]) {
             continue;
         }
         let near = passages[lost].len() < ROW;
+        // One more `a` here and one less there is no passage that was moved.
+        if near && passages[lost].iter().all(|word| is_slight(word)) {
+            continue;
+        }
         let candidates = (0..all.len()).filter(|&new| {
             new != lost && is_new(&all[new]) && !taken[new] && (!near || new.abs_diff(lost) <= NEAR)
         });

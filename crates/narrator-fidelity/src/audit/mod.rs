@@ -12,12 +12,18 @@
 //! Invariants: every word of the book is heard, changed or lost, and counted once; time is linear in the
 //! book but for the gaps, memory too.
 
+mod again;
 mod anchors;
 mod book;
+mod breaks;
+mod decide;
 mod elsewhere;
+mod question;
 mod settle;
+mod skipped;
 mod sort;
 mod split;
+mod whole;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -26,7 +32,9 @@ use narrator_core::{HeardWord, Span};
 use serde::{Deserialize, Serialize};
 
 pub use book::{BookWord, book_words};
-pub use settle::{Opinion, Question, Settled};
+pub use question::Question;
+pub use settle::{Answer, Opinion, Settled};
+pub use skipped::skipped;
 
 use crate::align::{Op, OpKind, Reason, align_atoms, edits_of, find_repeats, heard_atoms, slide};
 use crate::words::{Atom, atoms};
@@ -69,6 +77,9 @@ pub struct Discrepancy {
     pub heard: String,
     /// How many words of the book are not heard because of it.
     pub lost: u32,
+    /// The voice breaks off here: of the last word its end is missing, whatever was heard.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub breaks_off: bool,
     /// What a second look came to; absent where there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled: Option<Settled>,
@@ -123,8 +134,9 @@ impl Audit {
 /// the other. A gap between anchors of a good book has tens.
 const MAX_CELLS: usize = 60_000;
 
-/// Holds what was heard in the whole audio against the whole book.
-pub fn audit(book: &[BookWord], heard: &[HeardWord]) -> Audit {
+/// Holds what was heard in the whole audio against the whole book. `breaks_ms` are the moments in which the voice
+/// breaks off ([`crate::signal::breaks`]).
+pub fn audit(book: &[BookWord], heard: &[HeardWord], breaks_ms: &[u32]) -> Audit {
     let written = atoms(book.iter().map(|word| word.text.as_str()));
     let said = heard_atoms(heard);
     let ids = Ids::of(&written, &said);
@@ -132,8 +144,10 @@ pub fn audit(book: &[BookWord], heard: &[HeardWord]) -> Audit {
     slide(&mut ops, &written, &said);
     let mut edits = edits_of(&ops, &written, &said, heard);
     find_repeats(&mut edits, &ops, &written, &said);
+    let edits = whole::words(&edits, book, heard);
     let mut discrepancies = sort::discrepancies(book, heard, &edits);
     elsewhere::find(&mut discrepancies, book, heard);
+    breaks::find(&mut discrepancies, book, heard, &edits, breaks_ms);
     discrepancies.sort_by_key(|it| (it.words.start, it.start_ms));
     let missing: u32 = discrepancies.iter().map(|it| it.lost).sum();
     let words_in_book = said_words(&written);

@@ -6,54 +6,35 @@
 //! both against the same audio. All that they share weighs the same on both sides, so their difference is about
 //! the doubtful words alone.
 //!
+//! Beside it the place is written down again, by itself, and judged as the gate judges a take ([`super::again`]).
+//!
 //! Invariant: only an answer moves a difference. What was not asked, or is answered by too little, stays what
 //! it was and says so.
 
 use std::ops::Range;
 
-use narrator_core::{HeardWord, Hearing};
+use narrator_core::Hearing;
 use serde::{Deserialize, Serialize};
 
-use super::sort::{is_slight, written};
-use super::{Audit, BookWord, Difference, Discrepancy};
-use crate::sound::{is_rare, unlike_texts};
+use super::again::retold;
+use super::decide::decide;
+use super::question::Question;
+use super::sort::is_slight;
+use super::{Audit, Difference, Discrepancy};
+use crate::verdict::Complaint;
 
-/// Heard words on each side of the place. Six are two seconds: enough for a recogniser to find its way in.
-const FRAME_WORDS: u32 = 6;
-/// Audio beside the frame, so that its outer words are whole.
-const EDGE_MS: u32 = 160;
-/// Audio that is scored at once ends here: recognisers take thirty seconds.
-const LONGEST_MS: u32 = 25_000;
-/// Nobody speaks a word in less, over a frame. Audio that has no room for what is written needs no question.
-const WORD_MS: u32 = 90;
-/// Where words are really said, leaving them out of the reading costs more than this; where they are not, putting
-/// them in gains less than the next, however well they suit the sentence. Of 80 words cut out of good speech by
-/// hand the likeliest gained 1.9; left in, the unlikeliest 5.8.
-const THERE_NATS: f32 = 4.0;
-const NOT_THERE_NATS: f32 = 2.5;
 /// One listener is enough where it is sure by twice as much.
 const PLAINLY_NATS: f32 = 8.0;
-/// What a recogniser writes for a name or a rare word that it hears right suits it better by up to this.
-const MISSPELT_NATS: f32 = 5.0;
-/// Nothing that sounds like what is written is that much worse than what was heard.
-const SOMETHING_ELSE_NATS: f32 = 10.0;
 
-/// Two texts nearer than this may be one, written in two ways: `chanced` and chance, `than` and then.
-const SPELLING_UNLIKE: f32 = 0.25;
-
-/// More words than these that were heard too many are not asked about when the audio has room for them: a reader
-/// of the text skips a passage at little cost, so that scores tell nothing, and nobody mishears silence as a sentence.
-const MOST_TOO_MANY: usize = 3;
-
-/// One place, read in several ways.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Question {
-    /// Indices into [`Audit::discrepancies`]: those that have no right word between them.
+/// What came of a question.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Answer {
     pub about: Range<u32>,
-    pub start_ms: u32,
-    pub end_ms: u32,
-    /// The frame with the book's words in it, with what was heard, and with neither; each once.
-    pub readings: Vec<String>,
+    /// One for each listener who could score the readings.
+    pub opinions: Vec<Opinion>,
+    /// Of each difference, what the transcripts of the place hold against it; none where no listener wrote it down
+    /// so that it can be believed.
+    pub missing: Option<Vec<Vec<Complaint>>>,
 }
 
 /// What one listener makes of a place, in nats.
@@ -77,6 +58,18 @@ pub enum Settled {
 }
 
 impl Question {
+    /// Everything that was heard, put together: for each listener one hearing for each reading, the first of them
+    /// with a transcript.
+    pub fn answer(&self, testimonies: &[Vec<Hearing>]) -> Answer {
+        let opinions: Vec<Opinion> = testimonies.iter().filter_map(|it| self.opinion(it)).collect();
+        let firsts: Vec<&Hearing> = testimonies.iter().filter_map(|it| it.first()).collect();
+        Answer {
+            about: self.about.clone(),
+            opinions,
+            missing: retold(&self.readings[0], &self.parts, &firsts),
+        }
+    }
+
     /// A listener's opinion from its scores of the readings; none when it could not score them.
     pub fn opinion(&self, readings: &[Hearing]) -> Option<Opinion> {
         let mut sums = readings.iter().map(|hearing| {
@@ -91,38 +84,33 @@ impl Question {
 }
 
 impl Audit {
-    /// What should be asked, in order of the audio: every difference that a recogniser may have made.
-    pub fn questions(&self, book: &[BookWord], heard: &[HeardWord]) -> Vec<Question> {
-        let groups = groups(&self.discrepancies).into_iter();
-        let mut questions: Vec<Question> =
-            groups.filter_map(|about| question(about, &self.discrepancies, book, heard)).collect();
-        questions.sort_by_key(|it| (it.start_ms, it.about.start));
-        questions
-    }
-
     /// Whether a question needs no other listener: whoever was asked plainly hears what is written. What is to be
     /// counted as lost is asked of everybody.
-    pub fn is_answered(&self, question: &Question, opinions: &[Opinion]) -> bool {
-        let about = question.about.start as usize..question.about.end as usize;
+    pub fn is_answered(&self, answer: &Answer) -> bool {
+        let about = answer.about.start as usize..answer.about.end as usize;
         let plain = |it: &Opinion| it.to_nothing >= PLAINLY_NATS && it.to_heard >= 0.0;
-        !opinions.is_empty()
-            && opinions.iter().all(plain)
+        !answer.opinions.is_empty()
+            && answer.opinions.iter().all(plain)
             && self.discrepancies[about]
                 .iter()
                 .all(|it| matches!(it.kind, Difference::Lost | Difference::Changed))
     }
 
-    /// Takes the opinions of listeners about differences, all at once: cleared ones are put aside, which gives
-    /// the others other places. Confirmed ones become sure.
-    pub fn settle(&mut self, answers: &[(Range<u32>, Vec<Opinion>)]) {
-        for (about, opinions) in answers.iter().filter(|(_, opinions)| !opinions.is_empty()) {
-            let is_alone = about.len() == 1;
-            for it in &mut self.discrepancies[about.start as usize..about.end as usize] {
-                it.opinions.clone_from(opinions);
-                let settled = settled(it, is_alone, opinions);
+    /// Takes the answers about differences, all at once: cleared ones are put aside, which gives the others other
+    /// places. Confirmed ones become sure.
+    pub fn settle(&mut self, answers: &[Answer]) {
+        for answer in answers.iter().filter(|answer| !answer.opinions.is_empty()) {
+            let is_answered = self.is_answered(answer);
+            let is_alone = answer.about.len() == 1;
+            for (part, at) in answer.about.clone().enumerate() {
+                let it = &mut self.discrepancies[at as usize];
+                it.opinions.clone_from(&answer.opinions);
+                // What is plainly heard needs no transcript.
+                let missing = answer.missing.as_deref().filter(|_| !is_answered);
+                let settled = decide(it, is_alone, &answer.opinions, missing, part);
                 it.settled = Some(settled);
                 match settled {
-                    Settled::Confirmed => confirm(it),
+                    Settled::Confirmed => confirm(it, missing.map_or(0, |parts| parts[part].len()) as u32),
                     // What may be either is not counted as lost, and is listed.
                     Settled::Open => it.sure = false,
                     Settled::Cleared => {}
@@ -138,46 +126,8 @@ impl Audit {
     }
 }
 
-/// What the listeners say together. Their evidence is averaged: one may be sure and the other at a loss.
-fn settled(it: &Discrepancy, is_alone: bool, opinions: &[Opinion]) -> Settled {
-    let mean = |of: fn(&Opinion) -> f32| opinions.iter().map(of).sum::<f32>() / opinions.len() as f32;
-    let (to_heard, to_nothing) = (mean(|it| it.to_heard), mean(|it| it.to_nothing));
-    let is_there = |nats: f32| match nats {
-        nats if nats >= THERE_NATS => Some(true),
-        nats if nats <= NOT_THERE_NATS => Some(false),
-        _ => None,
-    };
-    if matches!(it.kind, Difference::Added | Difference::Repeated) {
-        return match is_there(-to_heard) {
-            Some(true) => Settled::Confirmed,
-            Some(false) => Settled::Cleared,
-            None => Settled::Open,
-        };
-    }
-    // What sounds like what is written is one listener's spelling of it; what does not has to compete with it, as
-    // has a word that is missing beside one that was heard otherwise.
-    let competes = if it.kind == Difference::Lost { !is_alone } else { it.lost > 0 };
-    match is_there(to_nothing) {
-        // As good as what was heard, and hardly worse than nothing: it may be either.
-        Some(false) if it.kind == Difference::Changed && to_heard.min(to_nothing) > -NOT_THERE_NATS => {
-            Settled::Open
-        }
-        Some(false) if it.kind == Difference::Changed && it.lost == 0 && is_spelling(it) => Settled::Open,
-        Some(false) => Settled::Confirmed,
-        Some(true) if competes && to_heard <= -SOMETHING_ELSE_NATS => Settled::Confirmed,
-        Some(true) if !competes || to_heard >= -MISSPELT_NATS => Settled::Cleared,
-        _ => Settled::Open,
-    }
-}
-
-/// Whether what was heard may be how a recogniser spells what is written: of two spellings of one sound it scores
-/// its own far better, most of all of a name. Such a word was said, rightly or not; it is listed and not counted.
-fn is_spelling(it: &Discrepancy) -> bool {
-    is_rare(&it.written) || unlike_texts(&it.written, &it.heard) <= SPELLING_UNLIKE
-}
-
-/// The audio says something else than the book.
-fn confirm(it: &mut Discrepancy) {
+/// The audio says something else than the book, in so many words as the transcripts tell.
+fn confirm(it: &mut Discrepancy, missing: u32) {
     // A slight word that is swallowed is how people speak; a recogniser that does not hear it is right, and the
     // book is not the poorer. It stays a doubt.
     let is_more_than_slight = it.sure || !it.written.split_whitespace().all(is_slight);
@@ -185,78 +135,17 @@ fn confirm(it: &mut Discrepancy) {
         Difference::Lost => it.sure = is_more_than_slight,
         Difference::Changed => {
             it.sure = is_more_than_slight;
-            if it.lost == 0 {
-                it.lost = it.words.len() as u32;
-            }
+            it.lost = match (missing, it.lost) {
+                (0, 0) => it.words.len() as u32,
+                (0, lost) => lost,
+                (missing, _) => missing,
+            };
         }
-        Difference::Added | Difference::Repeated | Difference::Moved => it.sure = true,
-    }
-}
-
-/// Differences that touch, together: of `Netherfield House` heard as `another fieldhouse`, the one is no frame
-/// for the other. What is moved was found elsewhere and needs no question; what is repeated stands for itself.
-fn groups(all: &[Discrepancy]) -> Vec<Range<u32>> {
-    let mut groups: Vec<Range<u32>> = Vec::new();
-    for (at, it) in all.iter().enumerate().filter(|(_, it)| it.kind != Difference::Moved) {
-        let at = at as u32;
-        let joins = |last: &Discrepancy| {
-            last.kind != Difference::Repeated
-                && it.kind != Difference::Repeated
-                && last.words.end == it.words.start
-                && last.heard_words.end == it.heard_words.start
-        };
-        match groups.last_mut() {
-            Some(group) if group.end == at && joins(&all[at as usize - 1]) => group.end = at + 1,
-            _ => groups.push(at..at + 1),
+        Difference::Added | Difference::Repeated => {
+            it.sure = it.sure || !it.heard.split_whitespace().all(is_slight);
         }
+        Difference::Moved => it.sure = true,
     }
-    groups
-}
-
-fn question(
-    about: Range<u32>,
-    all: &[Discrepancy],
-    book: &[BookWord],
-    heard: &[HeardWord],
-) -> Option<Question> {
-    let group = &all[about.start as usize..about.end as usize];
-    let (first, last) = (group.first()?, group.last()?);
-    let place = first.heard_words.start..last.heard_words.end;
-    let too_many = |it: &Discrepancy| {
-        matches!(it.kind, Difference::Added | Difference::Repeated)
-            && it.heard_words.len() > MOST_TOO_MANY
-            && it.end_ms.saturating_sub(it.start_ms) >= WORD_MS * it.heard_words.len() as u32
-    };
-    if group.iter().any(too_many) {
-        return None;
-    }
-    let before = place.start.saturating_sub(FRAME_WORDS)..place.start;
-    let after = place.end..(place.end + FRAME_WORDS).min(heard.len() as u32);
-    // Without words behind it the shorter reading is always the likelier: nothing must be heard in its place.
-    let last_after = heard.get(after.clone().last()? as usize)?;
-    let start_ms = heard.get(before.start as usize)?.start_ms.saturating_sub(EDGE_MS);
-    let end_ms = last_after.end_ms + EDGE_MS;
-    // Words that are said again are not words that are missing.
-    let own = if first.kind == Difference::Repeated { 0..0 } else { first.words.start..last.words.end };
-    let length_ms = end_ms.saturating_sub(start_ms);
-    let words = (own.len() + before.len() + after.len()) as u32;
-    if length_ms > LONGEST_MS || words * WORD_MS > length_ms {
-        return None;
-    }
-    let framed = |middle: &str| {
-        let parts = [&texts(heard, &before), middle, &texts(heard, &after)];
-        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
-    };
-    let mut readings = vec![framed(&written(book, &own)), framed(&texts(heard, &place)), framed("")];
-    if own.is_empty() || place.is_empty() {
-        readings.pop();
-    }
-    Some(Question { about, start_ms, end_ms, readings })
-}
-
-fn texts(heard: &[HeardWord], words: &Range<u32>) -> String {
-    let words = heard.get(words.start as usize..words.end as usize).unwrap_or_default();
-    words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

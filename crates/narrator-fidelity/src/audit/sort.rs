@@ -105,25 +105,36 @@ impl Sorter<'_> {
     }
 
     fn discrepancy(&self, kind: Difference, sure: bool, run: &[Edit], lost: u32) -> Discrepancy {
-        let words = run[0].text.start..run[run.len() - 1].text.end;
-        let heard_words = run[0].heard.start..run[run.len() - 1].heard.end;
-        let (tokens, span, chapter) = place(self.book, &words);
-        Discrepancy {
-            kind,
-            sure,
-            chapter,
-            written: written(self.book, &words),
-            heard: heard_text(self.heard, &heard_words),
-            words,
-            tokens,
-            span,
-            heard_words,
-            start_ms: run[0].start_ms,
-            end_ms: run[run.len() - 1].end_ms.max(run[0].start_ms),
-            lost,
-            settled: None,
-            opinions: Vec::new(),
-        }
+        Discrepancy { sure, lost, ..discrepancy(self.book, self.heard, kind, run) }
+    }
+}
+
+/// One difference of all these edits; whether it is sure, and what is lost by it, is for others to say.
+pub(super) fn discrepancy(
+    book: &[BookWord],
+    heard: &[HeardWord],
+    kind: Difference,
+    run: &[Edit],
+) -> Discrepancy {
+    let words = run[0].text.start..run[run.len() - 1].text.end;
+    let heard_words = run[0].heard.start..run[run.len() - 1].heard.end;
+    let (tokens, span, chapter) = place(book, &words);
+    Discrepancy {
+        kind,
+        sure: false,
+        chapter,
+        written: written(book, &words),
+        heard: heard_text(heard, &heard_words),
+        words,
+        tokens,
+        span,
+        heard_words,
+        start_ms: run[0].start_ms,
+        end_ms: run[run.len() - 1].end_ms.max(run[0].start_ms),
+        lost: 0,
+        breaks_off: false,
+        settled: None,
+        opinions: Vec::new(),
     }
 }
 

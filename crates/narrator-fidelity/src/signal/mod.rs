@@ -9,6 +9,7 @@
 //! measured at, and says so where it stands. What a recogniser finds better (a missing word) is not looked
 //! for.
 
+mod breaks;
 mod frames;
 mod level;
 mod noise;
@@ -21,6 +22,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+pub use breaks::breaks;
 pub use pace::{letters_per_s, tells_pace};
 pub use pauses::against_words;
 
@@ -146,6 +148,11 @@ pub fn examine(pcm: &[f32], rate: u32, text: &str, pace: Option<Pace>) -> Signal
         silences: frames.silences(),
         sounding: frames.sounding(),
     }
+}
+
+/// Stretches of voice in a piece of audio, in milliseconds and in order.
+pub fn sounding(pcm: &[f32], rate: u32) -> Vec<Range<u32>> {
+    Frames::of(pcm, rate).sounding()
 }
 
 #[cfg(test)]

@@ -4,7 +4,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::scored::{is_short, phonemes_apart};
 use crate::signal::Finding;
+use crate::slight::{is_exact, is_slight};
+
+/// Small words further apart are not taken for each other: `he` and `she`.
+const LIKE: f32 = 0.5;
+/// In phonemes: a vowel, a final d, an s for a z beside it, and no more.
+pub(super) const ONE_SOUND: f32 = 1.15;
 
 /// What is wrong.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -83,6 +90,26 @@ impl Complaint {
             start_ms: finding.start_ms,
             end_ms: finding.end_ms,
             pardon: None,
+        }
+    }
+}
+
+impl Complaint {
+    /// Whether it is about small words, lost, put in, or taken for another that sounds like them, or about a word that
+    /// differs by no more than one sound: `liked to`, said as people say it, has no d. A denial or a number is never slight.
+    pub fn is_slight(&self) -> bool {
+        if is_exact(&self.written) {
+            return false;
+        }
+        let small = |text: &str| text.split_whitespace().all(is_slight);
+        let small_words = small(&self.written) && small(&self.heard);
+        match self.fault {
+            Fault::WordLost | Fault::WordAdded => small_words,
+            Fault::WordChanged { unlike } => {
+                let apart = phonemes_apart(&self.written, &self.heard, unlike);
+                (small_words && unlike < LIKE) || (!is_short(&self.written) && apart <= ONE_SOUND)
+            }
+            Fault::WordRepeated | Fault::Unheard | Fault::Signal { .. } => false,
         }
     }
 }

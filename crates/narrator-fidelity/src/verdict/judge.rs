@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use narrator_core::Hearing;
 
+use super::complaint::ONE_SOUND;
 use super::scored::{Score, is_short, phonemes_apart, place, sounds_in};
-use super::{Complaint, Decision, Evidence, Fault, Listener, ONE_SOUND, Pardon, Verdict};
+use super::{Complaint, Decision, Evidence, Fault, Listener, Pardon, Verdict};
 use crate::align::{Alignment, Edit, EditKind, align};
 use crate::signal;
 use crate::slight::is_exact;

@@ -28,15 +28,9 @@ pub use judge::judge;
 use narrator_core::SegmentId;
 use serde::{Deserialize, Serialize};
 
-use crate::slight::{is_cry, is_exact, is_slight};
+use crate::slight::is_cry;
 use crate::times::WordTime;
 use crate::trust::Distrust;
-use scored::{is_short, phonemes_apart};
-
-/// Small words further apart are not taken for each other: `he` and `she`.
-const LIKE: f32 = 0.5;
-/// In phonemes: a vowel, a final d, an s for a z beside it, and no more.
-const ONE_SOUND: f32 = 1.15;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -83,20 +77,8 @@ impl Verdict {
     /// sounds like them, and words that differ by no more than one sound: `liked to`, said as people say it, has no d.
     pub fn doubts_small_words_only(&self) -> bool {
         let inside = |word: u32| 0 < word && word + 1 < self.words;
-        let small = |text: &str| text.split_whitespace().all(is_slight);
-        let is_small = |it: &Complaint| {
-            let small_words = small(&it.written) && small(&it.heard);
-            !is_exact(&it.written)
-                && (it.word.is_some_and(inside) || is_cry(&it.written))
-                && match it.fault {
-                    Fault::WordLost | Fault::WordAdded => small_words,
-                    Fault::WordChanged { unlike } => {
-                        let apart = phonemes_apart(&it.written, &it.heard, unlike);
-                        (small_words && unlike < LIKE) || (!is_short(&it.written) && apart <= ONE_SOUND)
-                    }
-                    Fault::WordRepeated | Fault::Unheard | Fault::Signal { .. } => false,
-                }
-        };
+        let is_small =
+            |it: &Complaint| (it.word.is_some_and(inside) || is_cry(&it.written)) && it.is_slight();
         !self.complaints.is_empty() && self.complaints.iter().all(is_small)
     }
 

@@ -30,8 +30,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 pub struct Stretch {
     pub pcm: Arc<[f32]>,
     pub rate: u32,
-    /// A text to be scored against it; without one it is written down.
+    /// A text to be scored against it.
     pub expected: Option<String>,
+    /// Hypotheses at once when it is written down; none when it is only scored.
+    pub beams: Option<u16>,
 }
 
 /// What was heard in each stretch; nothing in those over which the recognisers failed.
@@ -109,7 +111,7 @@ struct Source {
 
 impl SegmentSource for Source {
     fn lease(&mut self) -> Lease {
-        let Stretch { pcm, rate, expected } = match self.stretches.try_recv() {
+        let Stretch { pcm, rate, expected, beams } = match self.stretches.try_recv() {
             Ok(stretch) => stretch,
             Err(TryRecvError::Empty) => return Lease::NothingNow,
             Err(TryRecvError::Disconnected) => return Lease::Exhausted,
@@ -121,10 +123,10 @@ impl SegmentSource for Source {
             pcm,
             sample_rate: rate,
             language: Some(self.language.clone()),
-            transcribe: expected.is_none(),
+            transcribe: beams.is_some(),
             expected,
             context: String::new(),
-            beams: 1,
+            beams: beams.unwrap_or(1),
             seed: u64::from(segment.0),
         };
         // A stretch of a finished file has no content key, and nothing asks for it.

@@ -97,8 +97,9 @@ impl Outcome {
 impl Place {
     /// One line for people.
     pub fn line(&self) -> String {
-        let Discrepancy { kind, start_ms, written, heard, span, .. } = &self.difference;
+        let Discrepancy { kind, start_ms, written, heard, span, breaks_off, .. } = &self.difference;
         let what = match kind {
+            _ if *breaks_off => format!("the voice breaks off at “{}”", brief(written)),
             Difference::Lost => format!("lost: “{}”", brief(written)),
             Difference::Added => format!("added: “{}”", brief(heard)),
             Difference::Changed => format!("“{}” is said as “{}”", brief(written), brief(heard)),

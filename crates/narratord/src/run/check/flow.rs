@@ -10,12 +10,8 @@ use narrator_pool::{
 
 use super::checker::{Checker, OnBench};
 use super::course::{Ear, Spoken};
-use super::hearers::primary;
+use super::hearers::{SEARCH_BEAMS, primary};
 
-/// Hypotheses that the second recogniser follows in a search. A search costs about five times what a hearing
-/// without one does, which reads the text as a draft; so it is made for what would be refused otherwise, and its
-/// word is the last.
-const SEARCH_BEAMS: u16 = 5;
 /// Silence between two pieces of one segment, in seconds: that between two sentences of a paragraph, less
 /// what voices leave at the ends of a take.
 const JOINT_S: f32 = 0.12;

@@ -17,6 +17,11 @@ const ENGINE: &str = "whisper";
 /// Ending of the names of recognisers that hear English alone.
 const ENGLISH_ONLY: &str = ".en";
 
+/// Hypotheses that the second recogniser follows in a search. A search costs about five times what a hearing
+/// without one does, which reads the text as a draft; so it is made for what would be refused otherwise, and its
+/// word is the last.
+pub const SEARCH_BEAMS: u16 = 5;
+
 /// A recogniser and the devices of its slots.
 #[derive(Clone, Debug)]
 pub struct Hearer {

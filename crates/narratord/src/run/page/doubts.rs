@@ -108,6 +108,7 @@ impl Page<'_> {
     fn row_of_place(&self, place: &Place, sure: bool) -> Row {
         let it = &place.difference;
         let name = match it.kind {
+            _ if it.breaks_off => "breaks off",
             Difference::Lost => "lost",
             Difference::Added => "added",
             Difference::Changed => "changed",

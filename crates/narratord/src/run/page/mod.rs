@@ -359,6 +359,7 @@ mod tests {
             written: "A storm <rose> over them.".into(),
             heard: String::new(),
             lost: 5,
+            breaks_off: false,
             settled: None,
             opinions: Vec::new(),
         };

@@ -1,0 +1,135 @@
+//! Questions: a doubtful place of the audio, cut out with a few words around it, and how it may be read.
+
+use std::ops::Range;
+
+use narrator_core::HeardWord;
+use serde::{Deserialize, Serialize};
+
+use super::sort::written;
+use super::{Audit, BookWord, Difference, Discrepancy};
+
+/// Heard words on each side of the place. Six are two seconds: enough for a recogniser to find its way in.
+const FRAME_WORDS: u32 = 6;
+/// Audio beside the frame, so that its outer words are whole.
+const EDGE_MS: u32 = 160;
+/// Audio that is scored at once ends here: recognisers take thirty seconds.
+const LONGEST_MS: u32 = 25_000;
+/// Nobody speaks a word in less, over a frame. Audio that has no room for what is written needs no question.
+const WORD_MS: u32 = 90;
+/// More words than these that were heard too many are not asked about when the audio has room for them: a reader
+/// of the text skips a passage at little cost, so that scores tell nothing, and nobody mishears silence as a sentence.
+const MOST_TOO_MANY: usize = 3;
+
+/// One place, read in several ways.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Question {
+    /// Indices into [`Audit::discrepancies`]: those that have no right word between them.
+    pub about: Range<u32>,
+    pub start_ms: u32,
+    pub end_ms: u32,
+    /// The frame with the book's words in it, with what was heard, and with neither; each once.
+    pub readings: Vec<String>,
+    /// Of each difference, the bytes of its words in the first reading.
+    pub parts: Vec<Range<u32>>,
+}
+
+impl Audit {
+    /// What should be asked, in order of the audio: every difference that a recogniser may have made.
+    pub fn questions(&self, book: &[BookWord], heard: &[HeardWord]) -> Vec<Question> {
+        let groups = groups(&self.discrepancies).into_iter();
+        let mut questions: Vec<Question> =
+            groups.filter_map(|about| question(about, &self.discrepancies, book, heard)).collect();
+        questions.sort_by_key(|it| (it.start_ms, it.about.start));
+        questions
+    }
+}
+
+/// Differences that touch, together: of `Netherfield House` heard as `another fieldhouse`, the one is no frame
+/// for the other. What is moved was found elsewhere and needs no question, no more than what the samples tell; what is
+/// repeated stands for itself.
+fn groups(all: &[Discrepancy]) -> Vec<Range<u32>> {
+    let mut groups: Vec<Range<u32>> = Vec::new();
+    let is_asked = |it: &Discrepancy| it.kind != Difference::Moved && !it.breaks_off;
+    for (at, it) in all.iter().enumerate().filter(|(_, it)| is_asked(it)) {
+        let at = at as u32;
+        let joins = |last: &Discrepancy| {
+            last.kind != Difference::Repeated
+                && it.kind != Difference::Repeated
+                && last.words.end == it.words.start
+                && last.heard_words.end == it.heard_words.start
+        };
+        match groups.last_mut() {
+            Some(group) if group.end == at && joins(&all[at as usize - 1]) => group.end = at + 1,
+            _ => groups.push(at..at + 1),
+        }
+    }
+    groups
+}
+
+fn question(
+    about: Range<u32>,
+    all: &[Discrepancy],
+    book: &[BookWord],
+    heard: &[HeardWord],
+) -> Option<Question> {
+    let group = &all[about.start as usize..about.end as usize];
+    let (first, last) = (group.first()?, group.last()?);
+    let place = first.heard_words.start..last.heard_words.end;
+    let too_many = |it: &Discrepancy| {
+        matches!(it.kind, Difference::Added | Difference::Repeated)
+            && it.heard_words.len() > MOST_TOO_MANY
+            && it.end_ms.saturating_sub(it.start_ms) >= WORD_MS * it.heard_words.len() as u32
+    };
+    if group.iter().any(too_many) {
+        return None;
+    }
+    let before = place.start.saturating_sub(FRAME_WORDS)..place.start;
+    let after = place.end..(place.end + FRAME_WORDS).min(heard.len() as u32);
+    // Without words behind it the shorter reading is always the likelier: nothing must be heard in its place.
+    let last_after = heard.get(after.clone().last()? as usize)?;
+    let start_ms = heard.get(before.start as usize)?.start_ms.saturating_sub(EDGE_MS);
+    let end_ms = last_after.end_ms + EDGE_MS;
+    // Words that are said again are not words that are missing.
+    let own = if first.kind == Difference::Repeated { 0..0 } else { first.words.start..last.words.end };
+    let frame = aloud(&texts(heard, &before));
+    let parts = parts(group, if frame.is_empty() { 0 } else { frame.len() + 1 });
+    let length_ms = end_ms.saturating_sub(start_ms);
+    let words = (own.len() + before.len() + after.len()) as u32;
+    if length_ms > LONGEST_MS || words * WORD_MS > length_ms {
+        return None;
+    }
+    let behind = aloud(&texts(heard, &after));
+    let framed = |middle: &str| {
+        let parts = [frame.clone(), aloud(middle), behind.clone()];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    };
+    let mut readings = vec![framed(&written(book, &own)), framed(&texts(heard, &place)), framed("")];
+    if own.is_empty() || place.is_empty() {
+        readings.pop();
+    }
+    Some(Question { about, start_ms, end_ms, readings, parts })
+}
+
+/// Of each difference, the bytes of its words behind so many others.
+fn parts(group: &[Discrepancy], mut at: usize) -> Vec<Range<u32>> {
+    let part = |it: &Discrepancy| {
+        let length =
+            if it.words.is_empty() || it.kind == Difference::Repeated { 0 } else { aloud(&it.written).len() };
+        let part = at as u32..(at + length) as u32;
+        at += if length > 0 { length + 1 } else { 0 };
+        part
+    };
+    group.iter().map(part).collect()
+}
+
+/// As one would write what is said: a recogniser expects `arm in arm`, and scores `arm-in-arm` as if it were another
+/// word.
+fn aloud(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || matches!(c, '-' | '‐' | '–' | '—'));
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+fn texts(heard: &[HeardWord], words: &Range<u32>) -> String {
+    let words = heard.get(words.start as usize..words.end as usize).unwrap_or_default();
+    words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,69 @@
+//! Pieces of the audio, cut out and heard by themselves.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+
+use narrator_audio::{AudioError, Ffmpeg, LISTENING_RATE, Windows};
+use narrator_fidelity::audit::Question;
+
+use super::hear::Stretch;
+
+/// A piece of the audio, and what is asked about it: texts to score, and with how many hypotheses to write it down.
+pub(super) struct Excerpt {
+    pub at_ms: Range<u32>,
+    pub asked: Vec<(Option<String>, Option<u16>)>,
+}
+
+impl Excerpt {
+    /// All readings are scored; what is said there is written down once.
+    pub fn of(question: &Question, beams: u16) -> Self {
+        let readings = question.readings.iter().enumerate();
+        let asked = readings.map(|(at, reading)| (Some(reading.clone()), (at == 0).then_some(beams)));
+        Self { at_ms: question.start_ms..question.end_ms, asked: asked.collect() }
+    }
+}
+
+/// Cuts excerpts, which are in order of their beginnings, out of the running audio, and sends each once for
+/// everything that is asked about it.
+pub(super) fn cut_out(
+    ffmpeg: &Ffmpeg,
+    files: &[PathBuf],
+    wanted: &[Excerpt],
+    sender: &SyncSender<Stretch>,
+) -> Result<(), AudioError> {
+    let sample = |ms: u32| u64::from(ms) * u64::from(LISTENING_RATE) / 1000;
+    let mut windows = Windows::of(ffmpeg, files);
+    // What may still be wanted, and where in the audio it begins.
+    let (mut held, mut base, mut ended) = (Vec::new(), 0_u64, false);
+    for Excerpt { at_ms, asked } in wanted {
+        let (from, to) = (sample(at_ms.start), sample(at_ms.end));
+        let before = from.saturating_sub(base).min(held.len() as u64);
+        held.drain(..before as usize);
+        base += before;
+        while base + (held.len() as u64) < to && !ended {
+            match windows.next_window()? {
+                Some(piece) => held.extend(piece.pcm),
+                None => ended = true,
+            }
+            let before = from.saturating_sub(base).min(held.len() as u64);
+            held.drain(..before as usize);
+            base += before;
+        }
+        let end = (to.saturating_sub(base) as usize).min(held.len());
+        let mut pcm: Vec<f32> = held[..end].to_vec();
+        if pcm.is_empty() {
+            // Behind the end of the audio: a moment of silence is what is there.
+            pcm.resize(LISTENING_RATE as usize / 10, 0.0);
+        }
+        let pcm: Arc<[f32]> = pcm.into();
+        for (expected, beams) in asked {
+            let (pcm, expected) = (Arc::clone(&pcm), expected.clone());
+            if sender.send(Stretch { pcm, rate: LISTENING_RATE, expected, beams: *beams }).is_err() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
