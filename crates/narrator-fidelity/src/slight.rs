@@ -59,9 +59,12 @@ const EXACT: &[&str] = &[
     "million",
 ];
 
-/// Whether a word has a denial or a number in it, which must have been heard: `can` is not can't.
-pub(crate) fn is_exact(word: &str) -> bool {
-    atoms([word]).iter().any(|atom| EXACT.contains(&&*atom.folded) || atom.folded.ends_with("n't"))
+/// Whether a word has a number or a denial in it that is not in what was heard: such a word must have been heard.
+/// `can` is not can't; `want` for won't denies as much.
+pub(crate) fn is_exact(word: &str, heard: &str) -> bool {
+    let denies = |text: &str, ending: &str| atoms([text]).iter().any(|atom| atom.folded.ends_with(ending));
+    atoms([word]).iter().any(|atom| EXACT.contains(&&*atom.folded))
+        || (denies(word, "n't") && !denies(heard, "nt") && !denies(heard, "n't"))
 }
 
 pub(crate) fn is_cry(word: &str) -> bool {
@@ -72,4 +75,16 @@ pub(crate) fn is_cry(word: &str) -> bool {
 pub(crate) fn is_slight(word: &str) -> bool {
     let folded = fold(word);
     folded.chars().count() == 1 || SLIGHT.contains(&folded.as_str()) || is_cry(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_denial_is_exact_until_another_denial_is_heard() {
+        assert!(is_exact("can't", "can") && is_exact("Won't", "") && is_exact("not", "nut"));
+        assert!(!is_exact("Won't", "Want") && !is_exact("garden", "guarding"));
+        assert!(is_exact("sixteen", "sixty"));
+    }
 }

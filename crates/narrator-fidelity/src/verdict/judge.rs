@@ -5,7 +5,7 @@ use std::ops::Range;
 use narrator_core::Hearing;
 
 use super::complaint::ONE_SOUND;
-use super::scored::{Score, is_short, phonemes_apart, place, sounds_in};
+use super::scored::{Score, is_short, phonemes_apart, place, sounds_in, weighed_apart};
 use super::{Complaint, Decision, Evidence, Fault, Listener, Pardon, Verdict};
 use crate::align::{Alignment, Edit, EditKind, align};
 use crate::signal;
@@ -243,10 +243,12 @@ fn complaint_of(views: &[&Seen], word: &TextWord, index: u32) -> Option<Complain
 /// Whether all that nobody heard of a word is a final sound that runs into the next word: `liked to`, `this speech`.
 fn is_swallowed(views: &[&Seen], word: &TextWord, next: &TextWord) -> bool {
     let swallowed = |seen: &&Seen| match seen {
-        Seen::Changed { heard, .. } => swallows(&word.text, heard, &next.text),
+        Seen::Changed { heard, .. } => {
+            !is_exact(&word.text, heard) && swallows(&word.text, heard, &next.text)
+        }
         Seen::Right | Seen::Lost { .. } => false,
     };
-    !is_exact(&word.text) && views.iter().all(swallowed)
+    views.iter().all(swallowed)
 }
 
 /// Why a word that somebody did not hear is there all the same.
@@ -260,14 +262,15 @@ fn pardon(
     if views.iter().any(|seen| matches!(seen, Seen::Right)) {
         return Some(Pardon::OtherListener);
     }
-    let exact = is_exact(&word.text);
     let changed = views.iter().filter_map(|seen| match seen {
         Seen::Changed { unlike, heard, .. } => Some((*unlike, heard.as_str())),
         Seen::Right | Seen::Lost { .. } => None,
     });
     let nearest = changed.min_by(|one, other| one.0.total_cmp(&other.0));
+    let exact = is_exact(&word.text, nearest.map_or("", |(_, heard)| heard));
     let apart = nearest.filter(|_| !exact).map(|(unlike, heard)| phonemes_apart(&word.text, heard, unlike));
-    if listener == Listener::Last && scored.is_some_and(|score| score.finds(apart, is_short(&word.text))) {
+    let in_score = nearest.filter(|_| !exact).map(|(unlike, heard)| weighed_apart(&word.text, heard, unlike));
+    if listener == Listener::Last && scored.is_some_and(|score| score.finds(in_score, is_short(&word.text))) {
         return Some(Pardon::Scored);
     }
     let (unlike, _) = nearest?;
