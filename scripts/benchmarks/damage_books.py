@@ -1,6 +1,6 @@
 """Damages a good audiobook on purpose, and counts what `narratord verify` finds of it.
 
-  damage_books.py TOOLS ROOT FOLDER COUNT JOB
+  damage_books.py TOOLS ROOT FOLDER COUNT JOB [SEED [FAULT…]]
 
 TOOLS is the folder of the built programs, ROOT that of the repository, JOB the job folder of a plain-text book that
 the starter voice spoke. From stretches of the book, each a few segments in a row, damaged ones are made: COUNT for
@@ -9,7 +9,8 @@ each pair is verified as a person would. Words and sentences are cut where the v
 what is cut is gone. A fault is found when a sure difference is told of its stretch, and placed when one is told
 within a word or a second of it. Static and silence are not here: they take no word away, and are the gate's matter.
 Prints a table by fault, and on standard error what was missed and what was held against good speech. Everything is
-chosen by a fixed seed. FOLDER keeps what was made: a second run with it only verifies again.
+chosen by the seed, 5 unless given, and all faults are made unless some are named. FOLDER keeps what was made: a second
+run with it only verifies again.
 """
 
 import array
@@ -194,17 +195,17 @@ def load(tools, root, job):
     return segments, source, takes
 
 
-def make(tools, root, job, count):
+def make(tools, root, job, count, seed, faults):
     """Damaged stretches: fault, what is played, the text, the place of the fault in it, and its time."""
     segments, source, fetch = load(tools, root, job)
-    rng = random.Random(5)
+    rng = random.Random(seed)
     starts = list(range(0, len(segments) - LENGTH, LENGTH))
     rng.shuffle(starts)
     others = [take for take in fetch(rng.sample(range(len(segments)), 150)) if not take.heading]
-    left, stretches = dict.fromkeys(FAULTS, count), []
+    left, stretches = dict.fromkeys(faults, count), []
     # A heading stands where it stands; all other faults take what comes.
     with_heading = [at for at in starts if any(it["kind"] == "heading" for it in segments[at + 1 : at + LENGTH - 1])]
-    for fault in sorted(FAULTS, key=lambda fault: fault != "heading missing"):
+    for fault in sorted(faults, key=lambda fault: fault != "heading missing"):
         choice = with_heading if fault == "heading missing" else starts
         while left[fault] > 0 and choice:
             begin = choice.pop()
@@ -270,10 +271,11 @@ def told(it):
 
 
 def main():
-    tools, root, folder, count, job = sys.argv[1:]
+    tools, root, folder, count, job, *more = sys.argv[1:]
+    seed, faults = int(more[0]) if more else 5, more[1:] or FAULTS
     plan = os.path.join(folder, "truth.json")
     if not os.path.exists(plan):
-        stretches = make(tools, root, job, int(count))
+        stretches = make(tools, root, job, int(count), seed, faults)
         books = [
             assemble(root, folder, at // STRETCHES_OF_A_BOOK, stretches[at : at + STRETCHES_OF_A_BOOK])
             for at in range(0, len(stretches), STRETCHES_OF_A_BOOK)
@@ -309,8 +311,8 @@ def main():
                 print(f"missed: {fault}: {text!r} at {moment} ms of {base}; doubted: {doubted}", file=sys.stderr)
     print(f"{sum(row[0] for row in rows.values())} stretches, {words} words, {audio_s / 60:.0f} minutes\n")
     print("| fault in a book | made | found | placed |\n|---|---|---|---|")
-    for fault in FAULTS[:-1]:
-        print(f"| {fault} | " + " | ".join(map(str, rows.get(fault, (0, 0, 0)))) + " |")
+    for fault in (fault for fault in FAULTS if fault in rows and fault != "none"):
+        print(f"| {fault} | " + " | ".join(map(str, rows[fault])) + " |")
     print(f"\n{len(alarms)} differences where nothing was done, {sum(it['lost'] for it in alarms)} words lost by them")
     for it in alarms:
         print(f"alarm: {told(it)}", file=sys.stderr)
