@@ -23,8 +23,10 @@ use super::sort::is_slight;
 use super::{Audit, Difference, Discrepancy};
 use crate::verdict::Complaint;
 
-/// One listener is enough where it is sure by twice as much.
-const PLAINLY_NATS: f32 = 8.0;
+/// One listener is enough where what is written is so much better than nothing, and hardly worse than what was heard.
+/// Of 945 places in doubt, half of them damaged, 272 are; in none of these anything was missing. At 5 one cut word is.
+const PLAINLY_NATS: f32 = 6.0;
+const HARDLY_NATS: f32 = 3.0;
 
 /// What came of a question.
 #[derive(Clone, PartialEq, Debug)]
@@ -88,7 +90,7 @@ impl Audit {
     /// counted as lost is asked of everybody.
     pub fn is_answered(&self, answer: &Answer) -> bool {
         let about = answer.about.start as usize..answer.about.end as usize;
-        let plain = |it: &Opinion| it.to_nothing >= PLAINLY_NATS && it.to_heard >= 0.0;
+        let plain = |it: &Opinion| it.to_nothing >= PLAINLY_NATS && it.to_heard >= -HARDLY_NATS;
         !answer.opinions.is_empty()
             && answer.opinions.iter().all(plain)
             && self.discrepancies[about]
