@@ -75,8 +75,8 @@ fn moved(all: &mut Vec<Discrepancy>, book: &[BookWord], heard: &[HeardWord]) {
             continue;
         }
         let near = passages[lost].len() < ROW;
-        // One more `a` here and one less there is no passage that was moved.
-        if near && passages[lost].iter().all(|word| is_slight(word)) {
+        // A word less here and one more there are two mistakes of a recogniser, and no passage that was moved.
+        if passages[lost].len() < 2 || (near && passages[lost].iter().all(|word| is_slight(word))) {
             continue;
         }
         let candidates = (0..all.len()).filter(|&new| {

@@ -53,8 +53,8 @@ fn groups(all: &[Discrepancy]) -> Vec<Range<u32>> {
     for (at, it) in all.iter().enumerate().filter(|(_, it)| is_asked(it)) {
         let at = at as u32;
         let joins = |last: &Discrepancy| {
-            last.kind != Difference::Repeated
-                && it.kind != Difference::Repeated
+            !says_elsewhere(last)
+                && !says_elsewhere(it)
                 && last.words.end == it.words.start
                 && last.heard_words.end == it.heard_words.start
         };
@@ -64,6 +64,11 @@ fn groups(all: &[Discrepancy]) -> Vec<Range<u32>> {
         }
     }
     groups
+}
+
+/// Whether the words of a difference are of another place of the book, whose passage is said again here.
+fn says_elsewhere(it: &Discrepancy) -> bool {
+    it.kind == Difference::Repeated && !it.words.is_empty()
 }
 
 fn question(
@@ -90,7 +95,7 @@ fn question(
     let start_ms = heard.get(before.start as usize)?.start_ms.saturating_sub(EDGE_MS);
     let end_ms = last_after.end_ms + EDGE_MS;
     // Words that are said again are not words that are missing.
-    let own = if first.kind == Difference::Repeated { 0..0 } else { first.words.start..last.words.end };
+    let own = if says_elsewhere(first) { 0..0 } else { first.words.start..last.words.end };
     let frame = aloud(&texts(heard, &before));
     let parts = parts(group, if frame.is_empty() { 0 } else { frame.len() + 1 });
     let length_ms = end_ms.saturating_sub(start_ms);
@@ -113,8 +118,7 @@ fn question(
 /// Of each difference, the bytes of its words behind so many others.
 fn parts(group: &[Discrepancy], mut at: usize) -> Vec<Range<u32>> {
     let part = |it: &Discrepancy| {
-        let length =
-            if it.words.is_empty() || it.kind == Difference::Repeated { 0 } else { aloud(&it.written).len() };
+        let length = if it.words.is_empty() || says_elsewhere(it) { 0 } else { aloud(&it.written).len() };
         let part = at as u32..(at + length) as u32;
         at += if length > 0 { length + 1 } else { 0 };
         part

@@ -359,3 +359,12 @@ fn hyphens_are_not_scored_and_every_part_knows_its_place() {
     parts.sort_unstable();
     assert_eq!(parts, ["harbour side", "steps"]);
 }
+
+#[test]
+fn a_word_said_twice_beside_another_is_one_question_with_it() {
+    let page = "he lived in Gracechurch Street with his wife and all of his children";
+    let (_, questions) = questions(page, &page.replace("Gracechurch Street", "Grey Street Street"));
+    let [question] = &questions[..] else { panic!("{questions:#?}") };
+    assert!(question.readings[0].contains("in Gracechurch Street with"), "{question:#?}");
+    assert!(question.readings[1].contains("in Grey Street Street with"), "{question:#?}");
+}
