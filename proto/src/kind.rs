@@ -140,6 +140,8 @@ kinds! {
     Drain = 0x48: ToWorker, Control, Process;
     /// Speak this text, otherwise than usual.
     SpeakAs = 0x49: ToWorker, Text, Request;
+    /// Take no more of the device than this.
+    Budget = 0x4a: ToWorker, Control, Process;
     /// Hear the audio that follows.
     Listen = 0x60: ToWorker, Text, Request;
     /// The next samples of it, raw.

@@ -41,4 +41,4 @@ pub use kind::{Direction, Kind, KindSpec, Scope, SizeClass};
 pub use listening::{Heard, Listen, ListenerReady, MAX_LISTEN_SAMPLES};
 pub use message::{Message, pcm_frame};
 pub use pcm::MAX_CHUNK_SAMPLES;
-pub use to_worker::{Load, Precision, Refusal, SetRows, Speak, SpeakAs, ToWorker, Welcome};
+pub use to_worker::{Budget, Load, Precision, Refusal, SetRows, Speak, SpeakAs, ToWorker, Welcome};

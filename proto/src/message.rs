@@ -81,6 +81,7 @@ impl Message for ToWorker {
             Self::Listen { request, listen } => coded(Kind::Listen, *request, listen),
             Self::ListenPcm { request, samples } => samples_frame(Kind::ListenPcm, *request, samples),
             Self::SpeakAs { request, speak_as } => coded(Kind::SpeakAs, *request, speak_as),
+            Self::Budget(budget) => coded(Kind::Budget, RequestId(0), budget),
         }
     }
 
@@ -97,6 +98,7 @@ impl Message for ToWorker {
             Kind::Drain => read(frame).map(|()| Self::Drain),
             Kind::Listen => read(frame).map(|listen| Self::Listen { request, listen }),
             Kind::SpeakAs => read(frame).map(|speak_as| Self::SpeakAs { request, speak_as }),
+            Kind::Budget => read(frame).map(Self::Budget),
             Kind::ListenPcm => Ok(Self::ListenPcm { request, samples: pcm::from_bytes(frame.payload())? }),
             kind => Err(MessageError::Direction { kind, direction: Self::DIRECTION }),
         }

@@ -22,6 +22,7 @@ pub enum ToWorker {
     Listen { request: RequestId, listen: Listen },
     ListenPcm { request: RequestId, samples: Vec<f32> },
     SpeakAs { request: RequestId, speak_as: SpeakAs },
+    Budget(Budget),
 }
 
 /// The handshake held.
@@ -75,6 +76,13 @@ pub struct Load {
     pub threads: Option<u16>,
     /// Rows at once at most; absent: what the engine takes.
     pub max_rows: Option<u32>,
+}
+
+/// How much of its device the worker may take. Comes before Load, where the device is shared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Budget {
+    /// Of the device's memory, everything counted that the process takes there.
+    pub device_bytes: u64,
 }
 
 /// Numbers that the weights are held in.

@@ -8,11 +8,13 @@
 //! A model on disk is a folder with a [`Manifest`]. Nothing here names a tensor library; the implementations live in `narrator-torch`.
 
 mod error;
+mod footprint;
 mod hearing;
 mod manifest;
 mod speech;
 
 pub use error::{EngineError, EngineErrorKind};
+pub use footprint::{DRIVER_BYTES, Footprint};
 pub use hearing::{HearingRequest, ListenerInfo, Transcriber};
 pub use manifest::{MANIFEST_FILE, Manifest, ManifestFile};
 pub use speech::{EngineInfo, RowId, SpeechRequest, SpeechSink, SpeechStats, Synthesizer, VoiceInfo};

@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use narrator_engine::{EngineError, EngineErrorKind};
+use narrator_engine::{DRIVER_BYTES, EngineError, EngineErrorKind};
 use torch_shim::{Session, ShimErrorKind};
 
 use crate::manner::Device;
@@ -16,8 +16,17 @@ pub struct DeviceMemory {
     /// What nobody uses.
     pub free_bytes: u64,
     pub total_bytes: u64,
+    /// What this process holds in tensors and keeps for them.
+    pub held_bytes: u64,
     /// The most that this process has held in tensors and kept for them.
     pub peak_bytes: u64,
+}
+
+/// A card, as far as it decides how a model is held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Card {
+    pub total_bytes: u64,
+    pub multiplies_bfloat16: bool,
 }
 
 /// Makes `device` usable in this process; says what is missing where it is not.
@@ -59,11 +68,20 @@ pub(crate) fn multiplies_bfloat16(session: Option<&Session>) -> bool {
 pub fn device_memory(device: Device) -> Option<DeviceMemory> {
     let Device::Cuda(index) = device else { return None };
     let memory = torch_shim::memory(index).ok()?;
+    let held = torch_shim::held(index).unwrap_or_default();
     Some(DeviceMemory {
         free_bytes: memory.free_bytes,
         total_bytes: memory.total_bytes,
-        peak_bytes: torch_shim::held(index).map_or(0, |held| held.peak_reserved_bytes),
+        held_bytes: held.reserved_bytes,
+        peak_bytes: held.peak_reserved_bytes,
     })
+}
+
+/// What this process may still take: what nobody has, and never more than is left of its budget. Free memory
+/// alone is no measure on a shared card: what a neighbour will need in an hour is free now.
+pub(crate) fn room(memory: DeviceMemory, budget_bytes: Option<u64>) -> u64 {
+    let taken = memory.held_bytes + DRIVER_BYTES;
+    budget_bytes.map_or(memory.free_bytes, |budget| memory.free_bytes.min(budget.saturating_sub(taken)))
 }
 
 /// Gives memory that no tensor uses back to the device, after it ran out: what is kept for tensors of one
@@ -87,6 +105,20 @@ mod tests {
         assert_eq!(device_memory(Device::Cpu), None);
         give_memory_back(Device::Cpu);
         assert!(multiplies_bfloat16(None));
+    }
+
+    #[test]
+    fn a_budget_bounds_what_is_free_and_counts_what_is_held() {
+        let memory = |free_bytes, held_bytes| DeviceMemory {
+            free_bytes,
+            total_bytes: 24 << 30,
+            held_bytes,
+            peak_bytes: 0,
+        };
+        assert_eq!(room(memory(20 << 30, 4 << 30), None), 20 << 30);
+        assert_eq!(room(memory(20 << 30, 4 << 30), Some((10 << 30) + DRIVER_BYTES)), 6 << 30);
+        assert_eq!(room(memory(5 << 30, 4 << 30), Some((10 << 30) + DRIVER_BYTES)), 5 << 30);
+        assert_eq!(room(memory(20 << 30, 4 << 30), Some(4 << 30)), 0);
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod starter;
 mod weights;
 mod whisper;
 
-pub use device::{DeviceMemory, device_memory};
+pub use device::{Card, DeviceMemory, device_memory};
 pub use manner::{Device, LoadOptions, Precision, set_threads};
-pub use registry::{ENGINES, LISTENERS, load_synthesizer, load_transcriber};
+pub use registry::{ENGINES, LISTENERS, load_synthesizer, load_transcriber, weigh};
 pub use starter::{SpokenWord, StarterTimes};

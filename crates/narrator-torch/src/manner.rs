@@ -60,6 +60,8 @@ pub struct LoadOptions {
     pub precision: Precision,
     /// Threads that libtorch uses in this process, set once at the first load; absent: the engine's choice.
     pub threads: Option<u16>,
+    /// Memory of a GPU that this process may take, its driver's part included; absent: all that is free.
+    pub device_bytes: Option<u64>,
 }
 
 /// Sets libtorch's thread count for this process. With several worker processes on one machine, threads of

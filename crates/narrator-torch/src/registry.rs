@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use narrator_engine::{EngineError, MANIFEST_FILE, Manifest, Synthesizer, Transcriber};
+use narrator_engine::{EngineError, Footprint, MANIFEST_FILE, Manifest, Synthesizer, Transcriber};
 
+use crate::device::Card;
 use crate::error::bad_model;
 use crate::manner::LoadOptions;
 use crate::{device, qwen3, starter, whisper};
@@ -62,4 +63,22 @@ pub fn load_transcriber(
         }
     }
     Ok(Box::new(whisper::load(model_dir, options, progress)?))
+}
+
+/// What the model in `model_dir` takes of such a card, from its configuration and the headers of its weights. No
+/// device is asked.
+pub fn weigh(model_dir: &Path, card: Card) -> Result<Footprint, EngineError> {
+    if !model_dir.join(MANIFEST_FILE).exists() && model_dir.join("config.json").exists() {
+        return qwen3::weigh(model_dir, card);
+    }
+    let manifest = Manifest::read(model_dir)?;
+    match manifest.engine.as_str() {
+        qwen3::ENGINE => qwen3::weigh(model_dir, card),
+        whisper::ENGINE => whisper::weigh(model_dir),
+        other => Err(bad_model(format!(
+            "model `{}` is of the engine `{other}`, which does not run on a GPU: set the device to cpu, or choose \
+             another model",
+            manifest.name
+        ))),
+    }
 }

@@ -8,7 +8,7 @@ use narrator_torch::qwen3::Numbers;
 use narrator_torch::{Device, Precision};
 
 use crate::exit::Exit;
-use crate::{dump, load, logging, serve, signals, synth, transcribe, voice};
+use crate::{dump, load, logging, serve, signals, synth, transcribe, voice, weigh};
 
 #[derive(Parser, Debug)]
 #[command(name = "narrator-worker", version, about = "Speaks text with a model, for narratord or on its own")]
@@ -30,6 +30,8 @@ enum Command {
     BenchHearing(BenchHearingArgs),
     /// List the voices of a model
     Voices(ModelArgs),
+    /// Say what models take of a GPU's memory, one JSON object a line; no GPU is asked
+    Weigh(WeighArgs),
     /// Take a voice from a clip with a Qwen3-TTS base model, once, and keep it in a file
     Clone(CloneArgs),
     /// Measure the speed of Qwen3-TTS on this machine, on random weights made in memory
@@ -197,6 +199,20 @@ fn precision(text: &str) -> Result<Precision, String> {
     }
 }
 
+/// Which models to weigh, and for what card.
+#[derive(Args, Debug)]
+pub struct WeighArgs {
+    /// The models' folders
+    #[arg(required = true, value_name = "DIR")]
+    pub models: Vec<PathBuf>,
+    /// The card's memory, all of it
+    #[arg(long, value_name = "BYTES")]
+    pub card_bytes: u64,
+    /// The card, from before 2020, does not multiply bfloat16
+    #[arg(long)]
+    pub no_bfloat16: bool,
+}
+
 /// Whose voice to take.
 #[derive(Args, Debug)]
 pub struct CloneArgs {
@@ -291,6 +307,10 @@ pub fn run() -> ExitCode {
         Command::Voices(args) => {
             logging::for_people();
             told(synth::voices(&args))
+        }
+        Command::Weigh(args) => {
+            logging::for_people();
+            told(weigh::weigh(&args))
         }
         Command::Clone(args) => {
             logging::for_people();

@@ -2,9 +2,9 @@
 
 use narrator_core::{Delivery, HeardWord, Hearing, ScoredWord, VoiceAbilities};
 use narrator_proto::{
-    Beat, DeviceMemory, Done, Failure, FailureKind, Fatal, FatalKind, Frame, FromWorker, Heard, Hello, Kind,
-    Listen, ListenerReady, Load, LoadProgress, LoadStage, Message, MessageError, Nonce, Precision,
-    ProtocolVersion, Ready, Refusal, RequestId, SetRows, Speak, SpeakAs, ToWorker, Voice, Welcome,
+    Beat, Budget, DeviceMemory, Done, Failure, FailureKind, Fatal, FatalKind, Frame, FromWorker, Heard,
+    Hello, Kind, Listen, ListenerReady, Load, LoadProgress, LoadStage, Message, MessageError, Nonce,
+    Precision, ProtocolVersion, Ready, Refusal, RequestId, SetRows, Speak, SpeakAs, ToWorker, Voice, Welcome,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -211,6 +211,7 @@ fn to_worker() -> impl Strategy<Value = ToWorker> {
         Just(ToWorker::CancelAll),
         any::<u32>().prop_map(|rows| ToWorker::SetRows(SetRows { rows })),
         Just(ToWorker::Drain),
+        any::<u64>().prop_map(|device_bytes| ToWorker::Budget(Budget { device_bytes })),
         listen,
         (request(), vec(-2.0_f32..2.0, 1..3000))
             .prop_map(|(request, samples)| ToWorker::ListenPcm { request, samples }),

@@ -2,9 +2,9 @@
 
 use narrator_core::{Delivery, HeardWord, Hearing, ScoredWord, VoiceAbilities};
 use narrator_proto::{
-    Beat, DeviceMemory, Done, Failure, FailureKind, Fatal, FatalKind, Frame, FromWorker, Heard, Hello,
-    Listen, ListenerReady, Load, LoadProgress, LoadStage, Message, Nonce, Precision, ProtocolVersion, Ready,
-    Refusal, RequestId, SetRows, Speak, SpeakAs, ToWorker, Voice, Welcome,
+    Beat, Budget, DeviceMemory, Done, Failure, FailureKind, Fatal, FatalKind, Frame, FromWorker, Heard,
+    Hello, Listen, ListenerReady, Load, LoadProgress, LoadStage, Message, Nonce, Precision, ProtocolVersion,
+    Ready, Refusal, RequestId, SetRows, Speak, SpeakAs, ToWorker, Voice, Welcome,
 };
 
 const REQUEST: RequestId = RequestId(0x0102_0304_0506_0708);
@@ -211,6 +211,7 @@ fn to_worker() -> Vec<(String, ToWorker)> {
         ("cancel-all".into(), ToWorker::CancelAll),
         ("set-rows".into(), ToWorker::SetRows(SetRows { rows: 8 })),
         ("drain".into(), ToWorker::Drain),
+        ("budget".into(), ToWorker::Budget(Budget { device_bytes: 9 << 30 })),
         ("listen".into(), ToWorker::Listen { request: REQUEST, listen: listen.clone() }),
         (
             "listen-least".into(),

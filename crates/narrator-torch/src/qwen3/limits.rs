@@ -1,7 +1,10 @@
 //! Decisions about how much: frames for a text, numbers and rows for a memory. Pure.
 
+use narrator_engine::{DRIVER_BYTES, Footprint};
+
 use super::config::{ModelConfig, StackConfig};
 use super::model::Numbers;
+use crate::device::Card;
 
 /// Frames a second: 24,000 samples in frames of 1,920.
 const FRAMES_PER_SECOND: f64 = 12.5;
@@ -85,13 +88,6 @@ pub(crate) fn parameters(config: &ModelConfig) -> Parameters {
     Parameters { speech: speech as u64, text_embedding: (talker.text_vocab * talker.text_hidden) as u64 }
 }
 
-/// A card before anything is loaded.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Card {
-    pub(crate) total_bytes: u64,
-    pub(crate) multiplies_bfloat16: bool,
-}
-
 /// In which numbers a card holds a model, and whether the text embedding stays in the host's memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Holding {
@@ -159,6 +155,31 @@ pub(crate) fn capacity(free: u64, bytes_per_token: u64, codec_number_bytes: u64)
         .map_or((CARD_POSITIONS[2].0, 1), |(positions, rows, _)| (positions, rows));
     let rows = CARD_ROWS.iter().copied().find(|&size| u64::from(size) <= rows).unwrap_or(1);
     Capacity { rows, positions, codec_rows: codec_rows as usize }
+}
+
+/// With less, [`capacity`] gives one row that may not fit.
+const LEAST_ROWS: u32 = 2;
+
+/// As many rows as make a card worth having. A frame reads the weights once for all rows, and eight rows of 500
+/// tokens are less than half of that, for either published size: up to here speed grows with the rows.
+const GOOD_ROWS: u32 = 8;
+
+/// What one process of a model takes of a card, of which the weights take so much.
+pub(crate) fn footprint(weight_bytes: u64, bytes_per_token: u64, codec_number_bytes: u64) -> Footprint {
+    /// Room is looked for in steps of this, up to a terabyte: more than any card has.
+    const STEP: u64 = 64 * MIB;
+    let with = |enough: &dyn Fn(Capacity) -> bool| {
+        let mut rooms = (1..=16 * 1024).map(|step| step * STEP);
+        let room = rooms.find(|&room| enough(capacity(room, bytes_per_token, codec_number_bytes)));
+        DRIVER_BYTES + weight_bytes + room.unwrap_or(1024 * GIB)
+    };
+    Footprint {
+        least_bytes: with(&|capacity| capacity.rows >= LEAST_ROWS),
+        good_bytes: with(&|capacity| capacity.rows >= GOOD_ROWS),
+        most_bytes: with(&|capacity| {
+            (capacity.rows, capacity.positions) == (CARD_ROWS[0], CARD_POSITIONS[0].0)
+        }),
+    }
 }
 
 #[cfg(test)]
@@ -237,6 +258,23 @@ mod tests {
         let card = Card { total_bytes: 8 * GIB, multiplies_bfloat16: false };
         assert_eq!(holding(card, parameters, None).numbers, Numbers::BFloat16, "float32 does not fit");
         assert_eq!(holding(card, parameters, Some(Numbers::Float32)).numbers, Numbers::Float32);
+    }
+
+    #[test]
+    fn each_figure_of_the_footprint_holds_its_rows() {
+        for (size, weights) in [(ForgeSize::Small, 2 * GIB), (ForgeSize::Large, 4 * GIB)] {
+            let (_, per_token) = counted(size);
+            for bytes in [2, 4] {
+                let per_token = per_token * bytes / 2;
+                let all = footprint(weights, per_token, bytes);
+                let given = |bytes_in_all| capacity(bytes_in_all - weights - DRIVER_BYTES, per_token, bytes);
+                assert_eq!(given(all.least_bytes).rows, LEAST_ROWS);
+                assert_eq!(given(all.good_bytes).rows, GOOD_ROWS);
+                let most = given(all.most_bytes);
+                assert_eq!((most.rows, most.positions), (CARD_ROWS[0], CARD_POSITIONS[0].0));
+                assert!(all.least_bytes < all.good_bytes && all.good_bytes < all.most_bytes);
+            }
+        }
     }
 
     #[test]

@@ -1,21 +1,24 @@
 //! From a folder and a device to an engine: in which numbers, with how many rows.
 //!
 //! On a CPU, memory is taken as it is used, and rows are few. On a GPU everything is taken at the start: the
-//! numbers follow from the card's memory and kind, the rows from what is free once the weights are there
-//! ([`limits`](super::limits)); should that be taken by somebody else meanwhile, from half as much.
+//! numbers follow from the card's memory and kind, the rows from what is free once the weights are there, within
+//! the budget that this process was given ([`limits`](super::limits)); should that be taken by somebody else
+//! meanwhile, from half as much.
 
 use std::path::Path;
 
-use narrator_engine::{EngineError, EngineErrorKind};
+use narrator_engine::{EngineError, EngineErrorKind, Footprint};
 
 use super::batch::{Batch, Way};
 use super::config::{ModelConfig, Section};
 use super::engine::Qwen3Engine;
 use super::limits::{
-    Capacity, Card, available_memory, cache_bytes_per_token, capacity, holding, parameters, rows_for_memory,
+    Capacity, available_memory, cache_bytes_per_token, capacity, footprint, holding, parameters,
+    rows_for_memory,
 };
-use super::model::{Manner, Numbers, Qwen3Tts};
-use crate::device::{device_memory, give_memory_back, multiplies_bfloat16, session};
+use super::model::{CODEC_FOLDER, Manner, Numbers, Qwen3Tts};
+use super::source::Folder;
+use crate::device::{Card, device_memory, give_memory_back, multiplies_bfloat16, room, session};
 use crate::manner::{Device, LoadOptions, Precision, set_threads};
 
 /// Tokens that a row may hold on a CPU: a segment of 400 characters takes about 150 and its frames at most 1,800,
@@ -45,6 +48,18 @@ pub fn load(
         Device::Cpu => load_on_cpu(dir, options.precision, progress),
         Device::Cuda(_) => load_on_card(dir, options, progress),
     }
+}
+
+/// What the checkpoint in `dir` takes of such a card.
+pub(crate) fn weigh(dir: &Path, card: Card) -> Result<Footprint, EngineError> {
+    let config = ModelConfig::read(dir)?;
+    let parameters = parameters(&config);
+    let holding = holding(card, parameters, None);
+    let numbers = |dir: &Path| Folder::open(dir, 0, 0, &mut |_, _| {}).map(|folder| folder.numbers());
+    let on_host = if holding.text_on_host { parameters.text_embedding } else { 0 };
+    let held = (numbers(dir)? + numbers(&dir.join(CODEC_FOLDER))?).saturating_sub(on_host);
+    let bytes = holding.numbers.bytes();
+    Ok(footprint(held * bytes, cache_bytes_per_token(&config.talker.stack, bytes), bytes))
 }
 
 fn asked(precision: Precision) -> Option<Numbers> {
@@ -121,14 +136,14 @@ fn load_on_card(
     give_memory_back(device);
     let bytes = holding.numbers.bytes();
     let per_token = cache_bytes_per_token(&model.config().talker.stack, bytes);
-    let free = device_memory(device).map_or(0, |memory| memory.free_bytes);
-    let mut capacity = capacity(free, per_token, bytes);
+    let room = device_memory(device).map_or(0, |memory| room(memory, options.device_bytes));
+    let mut capacity = capacity(room, per_token, bytes);
     loop {
         tracing::info!(
             event = "qwen3.capacity",
             %device,
             total_bytes = before.total_bytes,
-            free_bytes = free,
+            room_bytes = room,
             numbers = ?holding.numbers,
             text_on_host = holding.text_on_host,
             rows = capacity.rows,

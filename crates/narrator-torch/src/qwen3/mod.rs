@@ -65,6 +65,7 @@ pub use config::{GenerationConfig, ModelConfig, ModelKind, SamplingConfig};
 pub use dump::{Dump, DumpRequest, Plane};
 pub use engine::{ENGINE, Qwen3Engine};
 pub use forge::{ForgePlan, ForgeSize, forged_configs, write_checkpoint};
+pub(crate) use loading::weigh;
 pub use loading::{is_checkpoint, load};
 pub use model::{Manner, Numbers, Qwen3Tts};
 pub use prompt::{Utterance, Voice, language_name};

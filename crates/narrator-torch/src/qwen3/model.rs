@@ -94,6 +94,9 @@ impl Default for Manner {
 /// docs/benchmarks.md). A GPU wants as many as its memory holds.
 const CODEC_ROWS_CPU: usize = 2;
 
+/// Where a checkpoint has its codec.
+pub(super) const CODEC_FOLDER: &str = "speech_tokenizer";
+
 impl Manner {
     pub(crate) fn kind(&self) -> Kind {
         self.numbers.kind()
@@ -163,7 +166,7 @@ impl Qwen3Tts {
     /// Loads the checkpoint in `dir`. `progress` is told bytes done and bytes in all.
     pub fn load(dir: &Path, manner: Manner, progress: &mut dyn FnMut(u64, u64)) -> Result<Self, EngineError> {
         crate::device::open(manner.device)?;
-        let codec_dir = dir.join("speech_tokenizer");
+        let codec_dir = dir.join(CODEC_FOLDER);
         let config = ModelConfig::read(dir)?;
         let codec_config = CodecConfig::read(&codec_dir)?;
         let generation = GenerationConfig::read(dir)?;

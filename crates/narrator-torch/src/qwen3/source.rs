@@ -160,6 +160,11 @@ impl<'p> Folder<'p> {
         Ok(folder)
     }
 
+    /// How many numbers all tensors have, whatever they are stored in.
+    pub(crate) fn numbers(&self) -> u64 {
+        self.entries.values().map(|entry| entry.shape.iter().product::<i64>().unsigned_abs()).sum()
+    }
+
     fn bytes(&self) -> u64 {
         self.shards.iter().map(|shard| shard.map.len() as u64).sum()
     }

@@ -18,9 +18,6 @@ use super::words::Expected;
 use crate::error::{Doing, cancelled};
 use crate::qwen3::ops::{Torch, to_floats};
 
-/// Pieces that are decoded together. More share the reading of weights; fewer are more alike in length.
-const ROWS: usize = 16;
-
 /// Told of every pass; breaks when nobody wants to know any more.
 pub(crate) type Told<'a> = dyn FnMut() -> ControlFlow<()> + 'a;
 
@@ -146,7 +143,7 @@ impl Model {
     ) -> Result<(), EngineError> {
         let mut order: Vec<usize> = (0..writings.len()).collect();
         order.sort_by_key(|&at| pieces[writings[at].piece].frames());
-        for group in order.chunks(ROWS) {
+        for group in order.chunks(self.rows) {
             self.listen_to_group(pieces, writings, group, told)?;
         }
         Ok(())

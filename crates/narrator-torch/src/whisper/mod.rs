@@ -13,6 +13,7 @@
 //! | `decode`, `beam` | the rest of the transcript, greedily or by beam search |
 //! | `rules` | which tokens a transcript may have, and when it is not believed |
 //! | `align` | when each word was heard |
+//! | `limits` | how many windows a card hears at once |
 //! | `listen`, `engine` | batches of pieces; the trait |
 //!
 //! # What it keeps to
@@ -35,6 +36,7 @@ mod decoder;
 mod encoder;
 mod engine;
 mod layers;
+mod limits;
 mod listen;
 mod mel;
 mod model;
@@ -49,6 +51,7 @@ mod words;
 mod parity;
 
 pub(crate) use engine::load;
+pub(crate) use model::weigh;
 
 /// Name in the registry.
 pub const ENGINE: &str = "whisper";

@@ -2,15 +2,17 @@
 
 use std::path::Path;
 
-use narrator_engine::EngineError;
+use narrator_engine::{EngineError, Footprint};
 use tch::{Device, Kind, Tensor};
 
 use super::config::Config;
 use super::decoder::Decoder;
 use super::encoder::Encoder;
+use super::limits::{ROWS, Working};
 use super::mel::LogMel;
 use super::rules::Suppressed;
 use super::tokenizer::Vocabulary;
+use crate::device::{device_memory, give_memory_back, room};
 use crate::error::Doing;
 use crate::manner::{LoadOptions, Precision};
 use crate::qwen3::ops::Torch;
@@ -30,6 +32,8 @@ pub(crate) struct Model {
     /// Of every token, the one with its first letter in the other case, or itself.
     pub(crate) other_case: Vec<i64>,
     pub(crate) device: Device,
+    /// Pieces that are decoded together.
+    pub(crate) rows: usize,
     /// Whether windows are computed whole, as the reference does, to compare with it.
     pub(crate) whole_windows: bool,
     /// The files that tensors may lie in; last, so that it is let go last.
@@ -58,7 +62,7 @@ impl Model {
             ))
         };
         let (suppressed, silent) = derive().doing("placing the vocabulary's rules")?;
-        Ok(Self {
+        let mut model = Self {
             mel: LogMel::new(config.shape.num_mel_bins, device)?,
             encoder: Encoder::load(&loader.at("encoder"), &config.shape)?,
             decoder: Decoder::load(&loader.at("decoder"), &config)?,
@@ -66,12 +70,33 @@ impl Model {
             silent,
             other_case: vocabulary.other_case(),
             device,
+            rows: ROWS,
             whole_windows: false,
             _mappings: folder.mappings(),
             vocabulary,
             config,
-        })
+        };
+        model.rows = model.rows_on(options, kind);
+        Ok(model)
     }
+
+    /// Rows for the memory that is left to this process now that the weights are there.
+    fn rows_on(&self, options: &LoadOptions, kind: Kind) -> usize {
+        // What was joined is of no more use in its parts.
+        give_memory_back(options.device);
+        let Some(memory) = device_memory(options.device) else { return ROWS };
+        let room = room(memory, options.device_bytes);
+        let rows = Working::of(&self.config, kind.elt_size_in_bytes() as u64).rows(room);
+        tracing::info!(event = "whisper.capacity", device = %options.device, room_bytes = room, rows);
+        rows
+    }
+}
+
+/// What the checkpoint in `dir` takes of a card, where it is held in bfloat16.
+pub(crate) fn weigh(dir: &Path) -> Result<Footprint, EngineError> {
+    let number_bytes = Kind::BFloat16.elt_size_in_bytes() as u64;
+    let working = Working::of(&Config::read(dir)?, number_bytes);
+    Ok(working.footprint(Folder::open(dir, 0, 0, &mut |_, _| {})?.numbers() * number_bytes))
 }
 
 /// On a GPU bfloat16, and on a CPU that multiplies it; else float32.

@@ -69,6 +69,14 @@ impl std::fmt::Debug for Loaded {
     }
 }
 
+/// What the orchestrator wants loaded, and how much of the device it may take.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Order {
+    pub load: Load,
+    /// Absent: what is free.
+    pub device_bytes: Option<u64>,
+}
+
 /// Why the loop ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ending {
@@ -89,18 +97,20 @@ impl Ending {
 /// Loads what the orchestrator names and does what it sends, until one of the endings.
 pub fn run<L>(loader: L, mut commands: Receiver<ToWorker>, outbox: &Outbox, pulse: &Pulse) -> Ending
 where
-    L: FnOnce(&Load, &mut dyn FnMut(u64, u64)) -> Result<Loaded, EngineError>,
+    L: FnOnce(&Order, &mut dyn FnMut(u64, u64)) -> Result<Loaded, EngineError>,
 {
     await_load(&mut commands)
-        .and_then(|load| serve(loader, &load, &mut commands, outbox, pulse))
+        .and_then(|order| serve(loader, &order, &mut commands, outbox, pulse))
         .unwrap_or_else(|ending| ending)
 }
 
-fn await_load(commands: &mut Receiver<ToWorker>) -> Result<Load, Ending> {
+fn await_load(commands: &mut Receiver<ToWorker>) -> Result<Order, Ending> {
+    let mut device_bytes = None;
     loop {
         match commands.blocking_recv() {
             None => return Err(Ending::Orphaned),
-            Some(ToWorker::Load(load)) => return Ok(load),
+            Some(ToWorker::Budget(budget)) => device_bytes = Some(budget.device_bytes),
+            Some(ToWorker::Load(load)) => return Ok(Order { load, device_bytes }),
             Some(ToWorker::Drain) => return Err(Ending::Drained),
             // There is nothing yet that these could be about.
             Some(ToWorker::Cancel { .. } | ToWorker::CancelAll | ToWorker::SetRows(_)) => {}
@@ -116,26 +126,26 @@ fn await_load(commands: &mut Receiver<ToWorker>) -> Result<Load, Ending> {
 
 fn serve<L>(
     loader: L,
-    load: &Load,
+    order: &Order,
     commands: &mut Receiver<ToWorker>,
     outbox: &Outbox,
     pulse: &Pulse,
 ) -> Result<Ending, Ending>
 where
-    L: FnOnce(&Load, &mut dyn FnMut(u64, u64)) -> Result<Loaded, EngineError>,
+    L: FnOnce(&Order, &mut dyn FnMut(u64, u64)) -> Result<Loaded, EngineError>,
 {
     let begun = Instant::now();
     let mut progress = Progress { outbox, pulse, last: None, lost: None };
-    let loaded = loader(load, &mut |done, total| progress.tell(LoadStage::Weights, done, total));
+    let loaded = loader(order, &mut |done, total| progress.tell(LoadStage::Weights, done, total));
     progress.still_heard()?;
     let Loaded { model, device_memory } = loaded.map_err(|error| load_failed(&error))?;
     match model {
         Model::Speaks(engine) => {
-            let speaker = begin(engine, device_memory, load, begun, progress)?;
+            let speaker = begin(engine, device_memory, &order.load, begun, progress)?;
             Ok(speaker.speak(commands))
         }
         Model::Listens(engine) => {
-            let listener = listen::begin(engine, device_memory, load, begun, progress)?;
+            let listener = listen::begin(engine, device_memory, &order.load, begun, progress)?;
             Ok(listener.listen(commands))
         }
     }
@@ -368,7 +378,7 @@ impl Speaker<'_> {
                 self.draining = true;
                 Ok(())
             }
-            ToWorker::Welcome(_) | ToWorker::Refuse(_) | ToWorker::Load(_) => {
+            ToWorker::Welcome(_) | ToWorker::Refuse(_) | ToWorker::Budget(_) | ToWorker::Load(_) => {
                 Err(Ending::fatal(FatalKind::ProtocolError, "the handshake and loading are over"))
             }
             ToWorker::Listen { .. } | ToWorker::ListenPcm { .. } => {

@@ -232,7 +232,7 @@ impl Listener<'_> {
                 self.draining = true;
                 Ok(())
             }
-            ToWorker::Welcome(_) | ToWorker::Refuse(_) | ToWorker::Load(_) => {
+            ToWorker::Welcome(_) | ToWorker::Refuse(_) | ToWorker::Budget(_) | ToWorker::Load(_) => {
                 Err(Ending::fatal(FatalKind::ProtocolError, "the handshake and loading are over"))
             }
             ToWorker::Speak { .. } | ToWorker::SpeakAs { .. } => {

@@ -11,7 +11,7 @@ use narrator_proto::{
 };
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::compute::{self, Ending, Loaded, Model};
+use super::compute::{self, Ending, Loaded, Model, Order};
 use super::io::COMMANDS;
 use super::outbox::{Outbox, Outgoing};
 use super::pulse::Pulse;
@@ -125,7 +125,7 @@ impl Bench {
             sender.try_send(command).expect("room for a command");
         }
         let thread = thread::spawn(move || {
-            let loader = |_: &Load, _: &mut dyn FnMut(u64, u64)| {
+            let loader = |_: &Order, _: &mut dyn FnMut(u64, u64)| {
                 Ok(Loaded { model: Model::Listens(Box::new(ear)), device_memory: None })
             };
             compute::run(loader, orders, &outbox, &Pulse::default())

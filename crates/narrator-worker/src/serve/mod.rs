@@ -31,5 +31,5 @@ mod start;
 #[cfg(test)]
 mod tests;
 
-pub use compute::{Loaded, Model};
+pub use compute::{Loaded, Model, Order};
 pub use start::serve;

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use narrator_engine::EngineError;
 use narrator_ipc::{Invitation, JoinError, join};
-use narrator_proto::{FromWorker, Load, ToWorker};
+use narrator_proto::{FromWorker, ToWorker};
 use tokio::runtime;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::compute::{self, Ending, Loaded};
+use super::compute::{self, Ending, Loaded, Order};
 use super::io::{COMMANDS, IoEnd, converse};
 use super::last_words;
 use super::outbox::{Outbox, Outgoing};
@@ -27,7 +27,7 @@ const IO_THREAD: &str = "narrator-io";
 /// Joins the orchestrator that spawned this process, and works for it until the end.
 pub fn serve<L>(engines: &[&str], loader: L) -> Exit
 where
-    L: FnOnce(&Load, &mut dyn FnMut(u64, u64)) -> Result<Loaded, EngineError>,
+    L: FnOnce(&Order, &mut dyn FnMut(u64, u64)) -> Result<Loaded, EngineError>,
 {
     let engines = engines.iter().map(|&name| name.to_owned()).collect();
     let (outbox, outgoing) = Outbox::new();

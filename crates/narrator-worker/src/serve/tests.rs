@@ -7,12 +7,12 @@ use std::time::Duration;
 use narrator_engine::{EngineError, EngineErrorKind};
 use narrator_ipc::{Connection, Listener, RunDir, Terms, accept_worker, join};
 use narrator_proto::{
-    FailureKind, FatalKind, FromWorker, Load, LoadStage, Message, Precision, RequestId, SetRows, Speak,
-    ToWorker, Welcome,
+    Budget, FailureKind, FatalKind, FromWorker, Load, LoadStage, Message, Precision, RequestId, SetRows,
+    Speak, ToWorker, Welcome,
 };
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::compute::{self, Ending, Loaded, Model};
+use super::compute::{self, Ending, Loaded, Model, Order};
 use super::fake::{Fake, STEPS};
 use super::io::{COMMANDS, IoEnd, converse};
 use super::outbox::{Outbox, Outgoing};
@@ -43,6 +43,28 @@ fn capped(request: u64, text: &str, max_seconds: f32) -> ToWorker {
     ToWorker::Speak { request: RequestId(request), speak }
 }
 
+#[test]
+fn the_budget_that_comes_before_the_order_is_part_of_it() {
+    let told = |commands: Vec<ToWorker>| {
+        let (outbox, _frames) = Outbox::new();
+        let (sender, orders) = channel(COMMANDS);
+        for command in commands {
+            sender.try_send(command).expect("room for a command");
+        }
+        let mut told = None;
+        let loader = |order: &Order, _: &mut dyn FnMut(u64, u64)| {
+            told = Some(order.device_bytes);
+            Err(EngineError::new(EngineErrorKind::BadModel, "seen enough"))
+        };
+        let ending = compute::run(loader, orders, &outbox, &Pulse::default());
+        (told, ending)
+    };
+    let budget = |gib: u64| ToWorker::Budget(Budget { device_bytes: gib << 30 });
+    assert_eq!(told(vec![load()]).0, Some(None));
+    assert_eq!(told(vec![budget(9), load()]).0, Some(Some(9 << 30)));
+    assert_eq!(told(vec![budget(9), budget(3), load()]).0, Some(Some(3 << 30)), "the last word holds");
+}
+
 /// A compute loop on a thread of its own.
 struct Bench {
     commands: Sender<ToWorker>,
@@ -55,7 +77,7 @@ impl Bench {
         let (outbox, frames) = Outbox::new();
         let (commands, orders) = channel(COMMANDS);
         let thread = thread::spawn(move || {
-            let loader = |_: &Load, progress: &mut dyn FnMut(u64, u64)| {
+            let loader = |_: &Order, progress: &mut dyn FnMut(u64, u64)| {
                 progress(5, 10);
                 progress(10, 10);
                 Ok(Loaded { model: Model::Speaks(Box::new(engine()?)), device_memory: None })
@@ -95,7 +117,7 @@ fn play(engine: Fake, commands: impl IntoIterator<Item = ToWorker>) -> (Vec<From
         sender.try_send(command).expect("room for a command");
     }
     let thread = thread::spawn(move || {
-        let loader = |_: &Load, _: &mut dyn FnMut(u64, u64)| {
+        let loader = |_: &Order, _: &mut dyn FnMut(u64, u64)| {
             Ok(Loaded { model: Model::Speaks(Box::new(engine)), device_memory: None })
         };
         compute::run(loader, orders, &outbox, &Pulse::default())
