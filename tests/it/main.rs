@@ -29,5 +29,6 @@ mod s14_clock;
 mod s15_exactly_once;
 mod s16_events;
 mod shape;
+mod shared_card;
 mod status;
 mod voices;

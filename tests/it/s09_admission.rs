@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use narrator_core::Fault;
-use narrator_pool::{DeviceProbe, Stopped, What};
+use narrator_pool::{Card, DeviceProbe, Stopped, What};
 use narrator_tests::bench::{Bench, LedgerProbe};
 use narrator_tests::sim::{Births, Deed, SimScript, SpeakRule};
 
@@ -37,9 +37,9 @@ struct Leaky {
 }
 
 impl DeviceProbe for Leaky {
-    fn free_bytes(&self, _device: &str) -> Option<u64> {
+    fn card(&self, _device: &str) -> Option<Card> {
         self.looks.fetch_add(1, Ordering::Relaxed);
-        Some(0)
+        Some(Card { total_bytes: 8 << 30, free_bytes: 0, multiplies_bfloat16: true })
     }
 }
 

@@ -8,8 +8,9 @@ use std::time::Duration;
 use narrator_core::{ContentKey, Delivery, SegmentId};
 use narrator_ipc::RunDir;
 use narrator_pool::{
-    Answer, Control, Craft, DeviceProbe, Lease, Numbering, Outcome, Pool, PoolConfig, PoolEvent, Quarantined,
-    ResultSink, SegmentSource, SinkError, SpeakTask, SupervisionSettings, Take, Task, What, Work,
+    Answer, Card, Control, Craft, DeviceProbe, Lease, Numbering, Outcome, Pool, PoolConfig, PoolEvent,
+    Quarantined, ResultSink, Seat, SegmentSource, SinkError, SpeakTask, SupervisionSettings, Take, Task,
+    What, Work,
 };
 use narrator_proto::Precision;
 use tempfile::TempDir;
@@ -96,7 +97,7 @@ pub struct Bench {
     dir: Folder,
     pub script: SimScript,
     pub settings: SupervisionSettings,
-    pub devices: Vec<String>,
+    pub seats: Vec<Seat>,
     pub texts: Vec<String>,
     pub probe: Option<Arc<dyn DeviceProbe>>,
     pub program: PathBuf,
@@ -128,7 +129,7 @@ impl Bench {
             dir,
             script: SimScript::default(),
             settings: quick(),
-            devices: vec!["cpu".into()],
+            seats: vec![Seat::on("cpu")],
             texts: (1..=segments).map(|n| format!("Segment <{n}> of the book.")).collect(),
             probe: None,
             program: built("narrator-sim-worker"),
@@ -139,7 +140,7 @@ impl Bench {
 
     #[must_use]
     pub fn slots(mut self, devices: &[&str]) -> Self {
-        self.devices = devices.iter().map(ToString::to_string).collect();
+        self.seats = devices.iter().copied().map(Seat::on).collect();
         self
     }
 
@@ -203,7 +204,7 @@ impl Bench {
                 (ENV_STATE.into(), self.place().dir().as_os_str().to_owned()),
             ],
             run_dir: RunDir::open(Some(&self.dir.path().join("run"))).expect("a run directory"),
-            devices: self.devices.clone(),
+            seats: self.seats.clone(),
             model_dir: "sim".into(),
             precision: Precision::Auto,
             threads: None,
@@ -251,8 +252,9 @@ pub struct LedgerProbe {
 }
 
 impl DeviceProbe for LedgerProbe {
-    fn free_bytes(&self, device: &str) -> Option<u64> {
-        Some(self.total_bytes.saturating_sub(self.place.held_bytes(device)))
+    fn card(&self, device: &str) -> Option<Card> {
+        let free_bytes = self.total_bytes.saturating_sub(self.place.held_bytes(device));
+        Some(Card { total_bytes: self.total_bytes, free_bytes, multiplies_bfloat16: true })
     }
 }
 

@@ -23,8 +23,8 @@ pub mod spawn;
 
 pub use event::{Level, PoolEvent, Rung, What};
 pub use machine::{Counters, Numbering, Stopped};
-pub use pool::{Control, Craft, Outcome, Pool, PoolConfig, PoolError};
-pub use probe::{DeviceProbe, NvidiaSmi};
+pub use pool::{Control, Craft, Outcome, Pool, PoolConfig, PoolError, Seat};
+pub use probe::{Card, DeviceProbe, NvidiaSmi};
 pub use seam::{
     Answer, Heard, Lease, ListenTask, Quarantined, ResultSink, SegmentSource, SinkError, SpeakTask, Take,
     Task, Work,

@@ -21,6 +21,24 @@ pub enum Craft {
     Listening,
 }
 
+/// Where a slot's workers live, and how much of that place is theirs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Seat {
+    /// `cpu`, `cuda:0` and so on.
+    pub device: String,
+    /// Of the device's memory; absent: what is free.
+    pub device_bytes: Option<u64>,
+    /// In addition to what all workers of the pool get.
+    pub env: Vec<(OsString, OsString)>,
+}
+
+impl Seat {
+    /// On a device that need not be shared.
+    pub fn on(device: impl Into<String>) -> Self {
+        Self { device: device.into(), device_bytes: None, env: Vec::new() }
+    }
+}
+
 /// What workers are and where they work.
 #[derive(Clone, Debug)]
 pub struct PoolConfig {
@@ -37,8 +55,8 @@ pub struct PoolConfig {
     pub env: Vec<(OsString, OsString)>,
     /// Where the sockets are.
     pub run_dir: RunDir,
-    /// A slot for each, on the device of this name: `cpu`, `cuda:0`.
-    pub devices: Vec<String>,
+    /// A slot for each.
+    pub seats: Vec<Seat>,
     pub model_dir: PathBuf,
     pub precision: Precision,
     /// Compute threads of a worker on a CPU.
@@ -129,7 +147,7 @@ impl Pool {
         S: SegmentSource,
         R: ResultSink + 'static,
     {
-        if self.config.devices.is_empty() {
+        if self.config.seats.is_empty() {
             return Err(PoolError::NoDevices);
         }
         driver::run(self.config, source, sink, observer, self.orders).await

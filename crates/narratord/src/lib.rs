@@ -16,6 +16,7 @@ mod exit;
 mod home;
 mod hub;
 mod job;
+mod memory;
 mod models;
 mod output;
 mod planning;

@@ -21,14 +21,15 @@ pub fn ask<S: AsRef<OsStr>>(program: &Path, arguments: &[S]) -> std::io::Result<
     child.wait_with_output()
 }
 
-/// Runs one command of the worker program; its failure becomes ours, in its words.
-pub fn worker<S: AsRef<OsStr>>(program: &Path, arguments: &[S], doing: &str) -> Result<(), Failure> {
+/// Runs one command of the worker program and gives what it says on standard output; its failure becomes ours, in
+/// its words.
+pub fn worker<S: AsRef<OsStr>>(program: &Path, arguments: &[S], doing: &str) -> Result<String, Failure> {
     let failed = |exit, why: &str| Failure::new(exit, format!("{doing} failed: {why}"));
     let answer = ask(program, arguments).map_err(|error| {
         failed(Exit::Missing, &format!("{} does not start", program.display())).because(error)
     })?;
     if answer.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&answer.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&answer.stderr);
     let why = said.lines().rev().find_map(|line| line.strip_prefix("error: "));

@@ -1,5 +1,7 @@
 //! What the sim worker is to do, as data.
 
+use std::collections::BTreeMap;
+
 use narrator_core::VoiceAbilities;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +38,8 @@ pub struct SimScript {
     /// Speaks so that the checks of the signal have nothing against it.
     pub hums: bool,
     pub manners: Vec<(Births, Manners)>,
+    /// What models take of a card, by the names of their folders: the least, a good and the greatest share, in bytes.
+    pub footprints: BTreeMap<String, [u64; 3]>,
     /// What goes wrong by chance, where no rule says otherwise.
     pub dice: Option<Dice>,
 }
@@ -60,6 +64,7 @@ impl Default for SimScript {
             abilities: VoiceAbilities::default(),
             hums: false,
             manners: Vec::new(),
+            footprints: BTreeMap::new(),
             dice: None,
         }
     }

@@ -24,6 +24,20 @@ const CHUNK_S: f64 = 0.5;
 /// What it says its memory is before any leak.
 const RESIDENT: u64 = 100 << 20;
 
+/// Says what models take, as `narrator-worker weigh` does: what the script has for folders of their names.
+fn weigh(script: &SimScript, models: impl Iterator<Item = String>) -> u8 {
+    for model in models {
+        let name = model.rsplit('/').next().unwrap_or_default();
+        let Some([least, good, most]) = script.footprints.get(name) else {
+            let _ = writeln!(std::io::stderr(), "error: model {name} weighs nothing that the script knows");
+            return 78;
+        };
+        let line = serde_json::json!({ "least_bytes": least, "good_bytes": good, "most_bytes": most });
+        let _ = writeln!(std::io::stdout(), "{line}");
+    }
+    0
+}
+
 /// Runs a sim worker as its environment says; the exit code.
 pub fn serve() -> u8 {
     let script = std::env::var(ENV_SCRIPT).unwrap_or_else(|_| "{}".into());
@@ -34,6 +48,10 @@ pub fn serve() -> u8 {
             return 78;
         }
     };
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some("weigh") {
+        return weigh(&script, arguments.skip_while(|argument| argument != "--").skip(1));
+    }
     let place = std::env::var_os(ENV_STATE).map(Birthplace::new);
     let birth = place.as_ref().map_or(1, Birthplace::sign_in);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -70,6 +88,7 @@ fn in_words(name: &str) -> String {
 /// What the pipe's task and the compute task share.
 #[derive(Default)]
 struct Shared {
+    budget: Option<u64>,
     load: Option<narrator_proto::Load>,
     queue: VecDeque<(RequestId, SpeakAs)>,
     listening: Vec<Listening>,
@@ -210,6 +229,10 @@ impl Sim {
             }
             desk.news.notified().await;
         };
+        if let Some(bytes) = desk.lock().budget {
+            let fence = std::env::var("PYTORCH_CUDA_ALLOC_CONF").unwrap_or_default();
+            self.record("budget", &format!("{} {} {bytes} {fence}", load.model_dir, load.device));
+        }
         self.record("loading", &load.device);
         if let Some(bytes) = self.script.device_bytes
             && let Some(place) = &self.place
@@ -610,6 +633,7 @@ async fn listen(connection: Arc<Connection>, desk: Desk, manners: Manners, grace
         {
             let mut shared = desk.lock();
             match message {
+                ToWorker::Budget(budget) => shared.budget = Some(budget.device_bytes),
                 ToWorker::Load(load) => shared.load = Some(load),
                 ToWorker::Speak { request, speak } => {
                     shared.queue.push_back((request, SpeakAs { speak, delivery: Delivery::default() }));

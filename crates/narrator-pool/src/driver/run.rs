@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use narrator_core::{Dispatch, Incarnation, SegmentId, SlotId};
 use narrator_proto::{
-    Heard as HeardMessage, Listen, Load, MAX_CHUNK_SAMPLES, RequestId, SetRows, Speak, SpeakAs, ToWorker,
-    Welcome,
+    Budget, Heard as HeardMessage, Listen, Load, MAX_CHUNK_SAMPLES, RequestId, SetRows, Speak, SpeakAs,
+    ToWorker, Welcome,
 };
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, spawn_blocking};
@@ -18,7 +18,7 @@ use super::sink::{self, Job};
 use super::worker::{Berth, Note, WAITING};
 use crate::event::What;
 use crate::machine::{Action, Input, Machine, MachineConfig, Signal, Stopped, Ticket};
-use crate::pool::{Order, Outcome, PoolConfig, PoolError};
+use crate::pool::{Order, Outcome, PoolConfig, PoolError, Seat};
 use crate::rules::deadline::estimate_audio_s;
 use crate::rules::take::TakeFacts;
 use crate::spawn::Process;
@@ -37,7 +37,7 @@ pub(crate) async fn run<S: SegmentSource>(
 ) -> Result<Outcome, PoolError> {
     let settings = Arc::new(config.settings.clone());
     let machine = Machine::new(MachineConfig {
-        devices: config.devices.clone(),
+        devices: config.seats.iter().map(|seat| seat.device.clone()).collect(),
         settings: Arc::clone(&settings),
         seed: config.seed,
         can_look: config.probe.is_some(),
@@ -224,16 +224,7 @@ impl<S: SegmentSource, O: Fn(&PoolEvent)> Driver<S, O> {
                 }
                 Action::Settled { segment } => drop(self.works.remove(&segment)),
                 Action::Spawn { slot, incarnation, device: _ } => self.spawn(slot, incarnation),
-                Action::Load { incarnation, device } => {
-                    let load = Load {
-                        model_dir: self.config.model_dir.to_string_lossy().into_owned(),
-                        device,
-                        precision: self.config.precision,
-                        threads: self.config.threads,
-                        max_rows: self.config.max_rows,
-                    };
-                    self.say(incarnation, ToWorker::Load(load));
-                }
+                Action::Load { slot, incarnation } => self.load(slot, incarnation),
                 Action::SetRows { incarnation, rows } => {
                     self.say(incarnation, ToWorker::SetRows(SetRows { rows }));
                 }
@@ -286,16 +277,38 @@ impl<S: SegmentSource, O: Fn(&PoolEvent)> Driver<S, O> {
         }
     }
 
+    fn seat(&self, slot: SlotId) -> Option<&Seat> {
+        let at = slot.0.checked_sub(self.config.numbering.first_slot)?;
+        self.config.seats.get(usize::from(at))
+    }
+
+    /// Tells a worker which model to load where, and how much of the device is its.
+    fn load(&mut self, slot: SlotId, incarnation: Incarnation) {
+        let Some(seat) = self.seat(slot).cloned() else { return };
+        if let Some(device_bytes) = seat.device_bytes {
+            self.say(incarnation, ToWorker::Budget(Budget { device_bytes }));
+        }
+        let load = Load {
+            model_dir: self.config.model_dir.to_string_lossy().into_owned(),
+            device: seat.device,
+            precision: self.config.precision,
+            threads: self.config.threads,
+            max_rows: self.config.max_rows,
+        };
+        self.say(incarnation, ToWorker::Load(load));
+    }
+
     fn spawn(&mut self, slot: SlotId, incarnation: Incarnation) {
         let (messages, receiver) = mpsc::unbounded_channel();
         let config = &self.config;
+        let own = self.seat(slot).map(|seat| seat.env.clone()).unwrap_or_default();
         let berth = Berth {
             slot,
             incarnation,
             craft: config.craft,
             program: config.program.clone(),
             args: config.args.clone(),
-            env: config.env.clone(),
+            env: config.env.iter().cloned().chain(own).collect(),
             run_dir: config.run_dir.clone(),
             welcome: self.welcome,
             allow_build_skew: config.allow_build_skew,
@@ -372,7 +385,7 @@ impl<S: SegmentSource, O: Fn(&PoolEvent)> Driver<S, O> {
         let Some(probe) = self.config.probe.clone() else { return };
         let answers = self.answers.clone();
         spawn_blocking(move || {
-            let free_bytes = probe.free_bytes(&device);
+            let free_bytes = probe.card(&device).map(|card| card.free_bytes);
             let _ = answers.send(Input::DeviceMemory { device, free_bytes });
         });
     }

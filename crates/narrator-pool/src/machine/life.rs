@@ -145,9 +145,9 @@ impl Machine {
         slot.heard = self.now;
         if matches!(slot.state, State::Spawning { .. }) {
             slot.state = State::Loading { moved: self.now, done: 0 };
-            let (slot, device) = (slot.id, self.devices[slot.device].name.clone());
+            let slot = slot.id;
             self.tell(What::WorkerConnected { slot, incarnation });
-            self.act(Action::Load { incarnation, device });
+            self.act(Action::Load { slot, incarnation });
         }
     }
 

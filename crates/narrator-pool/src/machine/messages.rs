@@ -176,8 +176,8 @@ pub enum Action {
         device: String,
     },
     Load {
+        slot: SlotId,
         incarnation: Incarnation,
-        device: String,
     },
     SetRows {
         incarnation: Incarnation,

@@ -21,7 +21,7 @@ use crate::progress::Display;
 use crate::run::check::alone;
 use crate::run::check::hearers::{self, Hearer, Hearers};
 use crate::run::signals::Signals;
-use crate::{config, output};
+use crate::{config, memory, output};
 
 /// The book and the audio, found.
 struct Found {
@@ -84,11 +84,13 @@ pub fn listeners(home: &Home, settings: &Settings, language: &str) -> Result<Hea
         .map_err(|why| Failure::new(Exit::Missing, "nobody can listen to the audiobook").hint(why))
 }
 
-/// A pool of one recogniser.
+/// A pool of one recogniser, with a card to itself if it has one.
 pub fn pool(worker: &Path, hearer: &Hearer) -> Result<PoolConfig, Failure> {
+    let arranged = memory::arrange(&[hearer.party()], &NvidiaSmi, memory::weighed_by(worker))?;
+    let hearer = &Hearer { seats: arranged.seats.into_iter().flatten().collect(), ..hearer.clone() };
     let run_dir = RunDir::open(None).map_err(|error| Failure::of(Exit::Missing, &error))?;
     let probe: Option<Arc<dyn DeviceProbe>> =
-        if hearer.devices.iter().any(|device| device != "cpu") { Some(Arc::new(NvidiaSmi)) } else { None };
+        if hearer.seats.iter().any(|seat| seat.device != "cpu") { Some(Arc::new(NvidiaSmi)) } else { None };
     let run = narrator_journal::RunId::random().to_string();
     Ok(alone(run, worker.to_path_buf(), run_dir, hearer, probe))
 }

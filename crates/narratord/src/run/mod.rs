@@ -41,13 +41,13 @@ use crate::models::{self, Model, VoiceAt, Wanted};
 use crate::planning::{self, Planned};
 use crate::progress::{Display, Tally};
 use crate::trace::Route;
-use crate::{config, output, voices};
+use crate::{config, memory, output, voices};
 
 use check::hearers::{self, Hearers};
 use check::notes;
 use finish::Finishing;
 use keeper::Keeper;
-use narrator_pool::Stopped;
+use narrator_pool::{NvidiaSmi, Seat, Stopped};
 use signals::Signals;
 use speak::Speaking;
 
@@ -260,6 +260,7 @@ fn narrate(args: &RunArgs, work: &Prepared, log: &EventLog, signals: &Signals) -
 
     let keeper = Arc::new(keeper);
     if !pending.is_empty() {
+        let (seats, listening) = seated(work, pending.len(), hearers, &display, log)?;
         let speaking = Speaking {
             work,
             run,
@@ -267,7 +268,8 @@ fn narrate(args: &RunArgs, work: &Prepared, log: &EventLog, signals: &Signals) -
             keeper: &keeper,
             log,
             signals,
-            checks: hearers.map(|hearers| (hearers, &notes)),
+            seats,
+            checks: listening.as_ref().map(|hearers| (hearers, &notes)),
         };
         let stopped = speak::speak(speaking, tally, &mut display)?;
         if let Some(failure) = after(&stopped) {
@@ -434,6 +436,42 @@ fn language_warning(work: &Prepared) -> Option<String> {
     }
     let differs = !models::is_open(voice) && models::primary(voice) != models::primary(book);
     differs.then(|| format!("the book is in `{book}` and the voice speaks `{voice}`"))
+}
+
+/// Settles who works where before anybody loads, and says so where a card is divided: the seats of the voices, and
+/// the recognisers on theirs.
+fn seated(
+    work: &Prepared,
+    pending: usize,
+    hearers: Option<&Hearers>,
+    display: &Display,
+    log: &EventLog,
+) -> Result<(Vec<Seat>, Option<Hearers>), Failure> {
+    let mut hearers = hearers.cloned();
+    let mut parties = vec![speak::party(work, pending)];
+    parties.extend(hearers.iter_mut().flat_map(Hearers::each).map(|hearer| hearer.party()));
+    let arranged = memory::arrange(&parties, &NvidiaSmi, memory::weighed_by(&work.worker))?;
+    for card in &arranged.cards {
+        display.say(card.line());
+        log.emit(
+            Level::Info,
+            "memory_planned",
+            &json!({
+                "device": card.device,
+                "total_bytes": card.memory.map(|memory| memory.card.total_bytes),
+                "free_bytes": card.memory.map(|memory| memory.card.free_bytes),
+                "reserve_bytes": card.memory.map(|memory| memory.reserve_bytes),
+                "shares": card.shares,
+                "turned_away": card.turned_away,
+            }),
+        );
+    }
+    let mut seats = arranged.seats.into_iter();
+    let voices = seats.next().unwrap_or_default();
+    for (hearer, seats) in hearers.iter_mut().flat_map(Hearers::each).zip(seats) {
+        hearer.seats = seats;
+    }
+    Ok((voices, hearers))
 }
 
 /// Refuses to start what the disk cannot hold: better now than at three in the morning.

@@ -10,7 +10,7 @@ use narrator_ipc::RunDir;
 use narrator_journal::RunId;
 use narrator_pool::{
     Craft, DeviceProbe, Lease, Level as PoolLevel, Numbering, NvidiaSmi, Pool, PoolConfig, PoolError,
-    PoolEvent, SegmentSource, SpeakTask, Stopped, SupervisionSettings, Task, What, Work,
+    PoolEvent, Seat, SegmentSource, SpeakTask, Stopped, SupervisionSettings, Task, What, Work,
 };
 use narrator_proto::Precision;
 
@@ -23,6 +23,7 @@ use super::signals::{Asked, Signals};
 use crate::error::Failure;
 use crate::events::{EventLog, Level};
 use crate::exit::Exit;
+use crate::memory::Party;
 use crate::models::QWEN3_TTS;
 use crate::output;
 use crate::progress::{Display, Tally};
@@ -41,6 +42,8 @@ pub struct Speaking<'a> {
     pub keeper: &'a Arc<Keeper>,
     pub log: &'a EventLog,
     pub signals: &'a Signals,
+    /// Of the voices.
+    pub seats: Vec<Seat>,
     /// Who listens to the takes, and what was said of those that are there.
     pub checks: Option<(&'a Hearers, &'a Notes)>,
 }
@@ -59,8 +62,8 @@ pub fn speak(speaking: Speaking<'_>, tally: Tally, display: &mut Display) -> Res
 }
 
 async fn drive(speaking: Speaking<'_>, tally: Tally, display: &mut Display) -> Result<Stopped, Failure> {
-    let Speaking { work, run, pending, keeper, log, signals, checks } = speaking;
-    let configuration = configuration(work, run, pending.len())?;
+    let Speaking { work, run, pending, keeper, log, signals, seats, checks } = speaking;
+    let configuration = configuration(work, run, seats)?;
     let tally = Arc::new(Mutex::new(tally));
 
     let checker =
@@ -119,16 +122,35 @@ async fn drive(speaking: Speaking<'_>, tally: Tally, display: &mut Display) -> R
     }
 }
 
-fn configuration(work: &Prepared, run: RunId, pending: usize) -> Result<PoolConfig, Failure> {
+/// What the voices want of the devices, for so many segments.
+pub fn party(work: &Prepared, pending: usize) -> Party {
     let workers = &work.settings.workers;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let batches = work.model.manifest.engine == QWEN3_TTS;
-    let slots = slots(&workers.devices, workers.count, if batches { 1 } else { cores }, pending);
+    let on_cpu = if batches(work) { 1 } else { cores() };
+    Party {
+        model: work.model.manifest.name.clone(),
+        model_dir: work.model.dir.clone(),
+        devices: slots(&workers.devices, workers.count, on_cpu, pending),
+        // Who asks for a GPU does not want a book that takes a week.
+        on_cpu: 0,
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Whether the voice's engine speaks many rows together.
+fn batches(work: &Prepared) -> bool {
+    work.model.manifest.engine == QWEN3_TTS
+}
+
+fn configuration(work: &Prepared, run: RunId, seats: Vec<Seat>) -> Result<PoolConfig, Failure> {
+    let workers = &work.settings.workers;
     // Workers beside each other share the cores; one alone is given all of them by its engine.
-    let shared = (batches && slots.len() > 1).then(|| (cores / slots.len()).max(1) as u16);
+    let shared = (batches(work) && seats.len() > 1).then(|| (cores() / seats.len()).max(1) as u16);
     let run_dir = RunDir::open(None).map_err(|error| Failure::of(Exit::Missing, &error))?;
     let probe: Option<Arc<dyn DeviceProbe>> =
-        if slots.iter().any(|device| device != "cpu") { Some(Arc::new(NvidiaSmi)) } else { None };
+        if seats.iter().any(|seat| seat.device != "cpu") { Some(Arc::new(NvidiaSmi)) } else { None };
     Ok(PoolConfig {
         run: run.to_string(),
         crew: None,
@@ -139,7 +161,7 @@ fn configuration(work: &Prepared, run: RunId, pending: usize) -> Result<PoolConf
         // libtorch's threads wait asleep: spinning ones steal the cores that other workers need.
         env: vec![("OMP_WAIT_POLICY".into(), "passive".into())],
         run_dir,
-        devices: slots,
+        seats,
         model_dir: std::path::absolute(&work.model.dir).unwrap_or_else(|_| work.model.dir.clone()),
         precision: Precision::default(),
         threads: workers.threads.or(shared),

@@ -95,7 +95,7 @@ pub fn design(
             path.clone().into(),
         ];
         let spoken = tool::worker(worker, &arguments, "designing a voice");
-        match spoken.and_then(|()| designed(&path)) {
+        match spoken.and_then(|_| designed(&path)) {
             Ok(clip) => {
                 let origin = Origin::Designed {
                     model: designer.manifest.name.clone(),

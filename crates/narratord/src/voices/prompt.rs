@@ -46,5 +46,5 @@ pub fn make(voice: &UserVoice, model: &Model, worker: &Path) -> Result<(), Failu
         arguments.push(format!("--text={text}").into());
     }
     arguments.extend(["--out".into(), prompt.into_os_string()]);
-    tool::worker(worker, &arguments, &format!("cloning the voice {}", voice.name))
+    tool::worker(worker, &arguments, &format!("cloning the voice {}", voice.name)).map(drop)
 }

@@ -39,7 +39,7 @@ pub(in crate::run) fn checker(
 ) -> Checker {
     let script = work.planned.plan.script.clone();
     let starts = starts(&script, keeper, notes, hearers.strict);
-    let most_unheard = most_unheard(hearers.first.devices.len());
+    let most_unheard = most_unheard(hearers.first.seats.len());
     let mut course = Course::new(starts, hearers.second.is_some(), most_unheard);
     course.wait_for(tempo::tellers(&script).iter().map(|segment| segment.id));
     Checker {
@@ -72,12 +72,12 @@ pub struct Crew {
 impl Crew {
     /// `speaking` is the voices' own configuration.
     pub fn new(speaking: &PoolConfig, hearers: &Hearers, voice: Option<String>) -> Self {
-        let slots = speaking.devices.len() as u16;
+        let slots = speaking.seats.len() as u16;
         let mut voices = PoolConfig { numbering: Numbering::of_pool(0, POOLS, 0), ..speaking.clone() };
         // There may be nothing to speak, only takes to hear.
         voices.settings.staff_for_work_only = true;
         let first = listening(speaking, &hearers.first, "first", Numbering::of_pool(1, POOLS, slots));
-        let taken = slots + hearers.first.devices.len() as u16;
+        let taken = slots + hearers.first.seats.len() as u16;
         let second = hearers.second.as_ref().map(|hearer| {
             let mut config = listening(speaking, hearer, "second", Numbering::of_pool(2, POOLS, taken));
             // Most books never doubt for long; a recogniser that is not asked costs nothing.
@@ -167,7 +167,7 @@ pub fn listening(
     crew: &'static str,
     numbering: Numbering,
 ) -> PoolConfig {
-    let on_cpu = hearer.devices.iter().filter(|device| *device == "cpu").count();
+    let on_cpu = hearer.seats.iter().filter(|seat| seat.device == "cpu").count();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     // Each has its share of the cores: more threads than cores only wait for each other.
     let threads = (on_cpu > 0).then(|| (cores / on_cpu.max(1)).max(1) as u16);
@@ -175,7 +175,7 @@ pub fn listening(
         crew: Some(crew),
         craft: Craft::Listening,
         numbering,
-        devices: hearer.devices.clone(),
+        seats: hearer.seats.clone(),
         model_dir: std::path::absolute(&hearer.model.dir).unwrap_or_else(|_| hearer.model.dir.clone()),
         precision: narrator_proto::Precision::default(),
         threads,
@@ -201,7 +201,7 @@ pub fn alone(
         args: vec!["serve".into()],
         env: vec![("OMP_WAIT_POLICY".into(), "passive".into())],
         run_dir,
-        devices: Vec::new(),
+        seats: Vec::new(),
         model_dir: std::path::PathBuf::new(),
         precision: narrator_proto::Precision::default(),
         threads: None,

@@ -6,10 +6,12 @@
 //! wait for it. Size is the weights' bytes, as the manifests tell.
 
 use narrator_core::settings::{Check, CheckMode};
+use narrator_pool::Seat;
 
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::home::Home;
+use crate::memory::Party;
 use crate::models::{self, Model};
 
 /// The engine of recognisers, as manifests name it.
@@ -22,11 +24,29 @@ const ENGLISH_ONLY: &str = ".en";
 /// word is the last.
 pub const SEARCH_BEAMS: u16 = 5;
 
-/// A recogniser and the devices of its slots.
+/// A recogniser and its seats.
 #[derive(Clone, Debug)]
 pub struct Hearer {
     pub model: Model,
-    pub devices: Vec<String>,
+    pub seats: Vec<Seat>,
+    /// Processes on the CPU, should no card have room for it.
+    pub on_cpu: usize,
+}
+
+impl Hearer {
+    fn new(model: Model, devices: Vec<String>, on_cpu: usize) -> Self {
+        Self { model, seats: devices.into_iter().map(Seat::on).collect(), on_cpu }
+    }
+
+    /// What it wants of the devices.
+    pub fn party(&self) -> Party {
+        Party {
+            model: self.model.manifest.name.clone(),
+            model_dir: self.model.dir.clone(),
+            devices: self.seats.iter().map(|seat| seat.device.clone()).collect(),
+            on_cpu: self.on_cpu,
+        }
+    }
 }
 
 /// Who listens in a run.
@@ -43,6 +63,11 @@ impl Hearers {
     pub fn names(&self) -> Vec<&str> {
         let hearers = std::iter::once(&self.first).chain(&self.second);
         hearers.map(|hearer| hearer.model.manifest.name.as_str()).collect()
+    }
+
+    /// Those who listen, in the order of asking.
+    pub fn each(&mut self) -> impl Iterator<Item = &mut Hearer> {
+        std::iter::once(&mut self.first).chain(&mut self.second)
     }
 
     /// As settings and reports name it.
@@ -90,21 +115,21 @@ pub fn choose(
     let small_on = check.devices.clone().unwrap_or_else(|| vec!["cpu".into()]);
     // A larger recogniser is slow on a CPU, and fits beside a voice on any GPU that holds one.
     let large_on = check.devices.clone().unwrap_or_else(|| speaking_on.iter().take(1).cloned().collect());
-    let second = second.map(|model| Hearer { model, devices: one_each(&large_on) });
+    let second = second.map(|model| Hearer::new(model, one_each(&large_on), 1));
     let strict = check.mode == Some(CheckMode::Strict);
     if strict && second.is_none() {
         return Err(Failure::new(Exit::Missing, "strict checks need a second, larger recogniser")
             .hint("name one with check.second, or use --check fast"));
     }
-    let count = check.workers.map_or(cores, usize::from);
-    let first = Hearer { model: first, devices: slots(&small_on, count) };
+    let count = check.workers.map_or(cores, usize::from).max(1);
+    let first = Hearer::new(first, slots(&small_on, count), count);
     Ok(Ok(Hearers { first, second, strict }))
 }
 
 /// A slot a core on a CPU, and one on each other device.
 fn slots(devices: &[String], count: usize) -> Vec<String> {
     if devices.iter().all(|device| device == "cpu") {
-        return vec!["cpu".into(); count.max(1)];
+        return vec!["cpu".into(); count];
     }
     one_each(devices)
 }
@@ -232,10 +257,11 @@ mod tests {
         let (_dir, home) = home(EARS);
         let check = Check { workers: Some(3), ..fast() };
         let ears = choose(&home, &check, "en", &["cuda:1".into()]).expect("chosen").expect("somebody");
-        assert_eq!(ears.first.devices, ["cpu"; 3]);
-        assert_eq!(ears.second.expect("two").devices, ["cuda:1"]);
+        assert_eq!(ears.first.party().devices, ["cpu"; 3]);
+        assert_eq!(ears.second.expect("two").party().devices, ["cuda:1"]);
         let check = Check { devices: Some(vec!["cuda".into()]), ..check };
         let ears = choose(&home, &check, "en", &["cuda:1".into()]).expect("chosen").expect("somebody");
-        assert_eq!(ears.first.devices, ["cuda:0"]);
+        assert_eq!(ears.first.party().devices, ["cuda:0"]);
+        assert_eq!((ears.first.on_cpu, ears.second.expect("two").on_cpu), (3, 1), "should there be no room");
     }
 }
