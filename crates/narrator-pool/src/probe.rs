@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn the_tools_answer_is_read_and_what_is_no_answer_is_not() {
-        let card = |total, free, multiplies_bfloat16| {
+        let card = |total: u64, free: u64, multiplies_bfloat16| {
             Some(Card { total_bytes: total << 20, free_bytes: free << 20, multiplies_bfloat16 })
         };
         assert_eq!(card_in("81559, 80506, 9.0\n"), card(81_559, 80_506, true));

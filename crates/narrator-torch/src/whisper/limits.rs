@@ -101,13 +101,14 @@ mod tests {
 
     #[test]
     fn the_published_sizes_take_what_they_take() {
-        let gigabytes = |config: &Config, weights: u64| {
+        // In tenths of a gigabyte.
+        let tenths = |config: &Config, weights: u64| {
             let all = Working::of(config, 2).footprint(weights * 2);
-            [all.least_bytes, all.good_bytes, all.most_bytes].map(|bytes| (bytes as f64 / 1e8).round() / 10.0)
+            [all.least_bytes, all.good_bytes, all.most_bytes].map(|bytes| (bytes + 50_000_000) / 100_000_000)
         };
-        assert_eq!(gigabytes(&published(384, (4, 4), 6, 51_864, 8), 37_184_640), [0.8, 1.0, 1.5]);
-        assert_eq!(gigabytes(&published(1280, (32, 4), 20, 51_866, 6), 808_878_080), [2.7, 3.1, 4.8]);
-        assert_eq!(gigabytes(&large(), 1_543_490_560), [6.4, 8.5, 17.0]);
+        assert_eq!(tenths(&published(384, (4, 4), 6, 51_864, 8), 37_184_640), [8, 10, 15]);
+        assert_eq!(tenths(&published(1280, (32, 4), 20, 51_866, 6), 808_878_080), [27, 31, 48]);
+        assert_eq!(tenths(&large(), 1_543_490_560), [64, 85, 170]);
     }
 
     #[test]

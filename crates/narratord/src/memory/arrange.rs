@@ -250,6 +250,7 @@ mod tests {
     }
 
     /// In gigabytes, by the folder's name.
+    #[expect(clippy::unnecessary_wraps, reason = "it stands for a worker that may fail")]
     fn weigh(_: Card, models: &[&Path]) -> Result<Vec<Footprint>, Failure> {
         let of = |model: &&Path| {
             let (least, good, most) = if model.ends_with("voice") { (5, 7, 54) } else { (2, 3, 4) };
