@@ -2,6 +2,7 @@
 //!
 //! That one of them is missing is never sure. A denial is none of them: `not` must be heard.
 
+use crate::readings::is_number_word;
 use crate::words::{atoms, fold};
 
 const SLIGHT: &[&str] = &[
@@ -17,53 +18,14 @@ const CRIES: &[&str] = &[
     "um",
 ];
 
-/// Words whose neighbours in sound mean something else altogether.
-const EXACT: &[&str] = &[
-    "no",
-    "not",
-    "never",
-    "nor",
-    "none",
-    "nothing",
-    "nobody",
-    "cannot",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-    "twenty",
-    "thirty",
-    "forty",
-    "fifty",
-    "sixty",
-    "seventy",
-    "eighty",
-    "ninety",
-    "hundred",
-    "thousand",
-    "million",
-];
+/// Denials, whose neighbours in sound mean something else altogether.
+const DENIALS: &[&str] = &["no", "not", "never", "nor", "none", "nothing", "nobody", "cannot"];
 
 /// Whether a word has a number or a denial in it that is not in what was heard: such a word must have been heard.
 /// `can` is not can't; `want` for won't denies as much.
 pub(crate) fn is_exact(word: &str, heard: &str) -> bool {
     let denies = |text: &str, ending: &str| atoms([text]).iter().any(|atom| atom.folded.ends_with(ending));
-    atoms([word]).iter().any(|atom| EXACT.contains(&&*atom.folded))
+    atoms([word]).iter().any(|atom| DENIALS.contains(&&*atom.folded) || is_number_word(&atom.folded))
         || (denies(word, "n't") && !denies(heard, "nt") && !denies(heard, "n't"))
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use narrator_core::HeardWord;
 use serde::{Deserialize, Serialize};
 
-use super::sort::written;
+use super::sort::{heard_text, written};
 use super::{Audit, BookWord, Difference, Discrepancy};
 
 /// Heard words on each side of the place. Six are two seconds: enough for a recogniser to find its way in.
@@ -96,19 +96,19 @@ fn question(
     let end_ms = last_after.end_ms + EDGE_MS;
     // Words that are said again are not words that are missing.
     let own = if says_elsewhere(first) { 0..0 } else { first.words.start..last.words.end };
-    let frame = aloud(&texts(heard, &before));
+    let frame = aloud(&heard_text(heard, &before));
     let parts = parts(group, if frame.is_empty() { 0 } else { frame.len() + 1 });
     let length_ms = end_ms.saturating_sub(start_ms);
     let words = (own.len() + before.len() + after.len()) as u32;
     if length_ms > LONGEST_MS || words * WORD_MS > length_ms {
         return None;
     }
-    let behind = aloud(&texts(heard, &after));
+    let behind = aloud(&heard_text(heard, &after));
     let framed = |middle: &str| {
         let parts = [frame.clone(), aloud(middle), behind.clone()];
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
     };
-    let mut readings = vec![framed(&written(book, &own)), framed(&texts(heard, &place)), framed("")];
+    let mut readings = vec![framed(&written(book, &own)), framed(&heard_text(heard, &place)), framed("")];
     if own.is_empty() || place.is_empty() {
         readings.pop();
     }
@@ -131,9 +131,4 @@ fn parts(group: &[Discrepancy], mut at: usize) -> Vec<Range<u32>> {
 fn aloud(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || matches!(c, '-' | '‐' | '–' | '—'));
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-fn texts(heard: &[HeardWord], words: &Range<u32>) -> String {
-    let words = heard.get(words.start as usize..words.end as usize).unwrap_or_default();
-    words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ")
 }

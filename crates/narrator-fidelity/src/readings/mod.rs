@@ -9,7 +9,7 @@ mod numbers;
 use crate::spelling;
 use crate::words::{Atom, fold};
 
-pub(crate) use numbers::of_number;
+pub(crate) use numbers::{is_number_word, of_number};
 
 /// Words that may be left out, or put in, inside a number: one hundred and five.
 pub(crate) const LINK: &str = "and";

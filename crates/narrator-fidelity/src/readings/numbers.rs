@@ -29,6 +29,12 @@ const BELOW_TWENTY: [&str; 20] = [
 ];
 const TENS: [&str; 10] =
     ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+const SCALES: [(u64, &str); 4] = [
+    (1_000_000_000_000, "trillion"),
+    (1_000_000_000, "billion"),
+    (1_000_000, "million"),
+    (1_000, "thousand"),
+];
 /// More digits are no quantity that anybody says as one.
 const MAX_DIGITS: usize = 15;
 /// Of more digits not every way is tried to read them as smaller numbers.
@@ -40,6 +46,12 @@ const MONEY: [(char, [&str; 4]); 3] = [
     ('£', ["pound", "pounds", "penny", "pence"]),
     ('€', ["euro", "euros", "cent", "cents"]),
 ];
+
+/// Whether a word is part of a number's name.
+pub(crate) fn is_number_word(word: &str) -> bool {
+    let small = BELOW_TWENTY.iter().chain(&TENS).any(|name| *name == word);
+    !word.is_empty() && (small || word == "hundred" || SCALES.iter().any(|(_, name)| *name == word))
+}
 
 pub(crate) fn is_unit(word: &str) -> bool {
     MONEY.iter().any(|(_, [one, many, ..])| *one == word || *many == word)
@@ -213,12 +225,6 @@ fn money_with_part(whole: &str, part: &str, [one, many, cent, cents]: [&str; 4])
 }
 
 fn cardinal(value: u64) -> String {
-    const SCALES: [(u64, &str); 4] = [
-        (1_000_000_000_000, "trillion"),
-        (1_000_000_000, "billion"),
-        (1_000_000, "million"),
-        (1_000, "thousand"),
-    ];
     let mut words = Vec::new();
     let mut rest = value;
     for (scale, name) in SCALES {

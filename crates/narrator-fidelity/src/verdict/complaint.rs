@@ -92,9 +92,7 @@ impl Complaint {
             pardon: None,
         }
     }
-}
 
-impl Complaint {
     /// Whether it is about small words, lost, put in, or taken for another that sounds like them, or about a word that
     /// differs by no more than one sound: `liked to`, said as people say it, has no d. A denial or a number is never slight.
     pub fn is_slight(&self) -> bool {
