@@ -1,17 +1,12 @@
 //! Checked runs: what is misheard is asked about, what is wrong is spoken again, and what cannot be mended is
 //! kept and named. The recognisers are sim workers that hear by script; the voice hums.
 
-use std::path::{Path, PathBuf};
-
 use narrator_tests::program::{Desk, Ran, ffmpeg, path_text, program};
 use narrator_tests::sim::{
     Birthplace, Deed, ENV_SCRIPT, ENV_STATE, HearDeed, HearRule, SimScript, SpeakRule,
 };
-use serde_json::{Value, json};
-
-const BOOK: &str = "# One\n\nThe lamp was lit before the guests arrived. Nobody had seen the silver candlestick.\n\n\
-    A heavy storm came over the hills, and the river rose. The old bridge held until the morning.\n\n\
-    # Two\n\nIn the morning the road was gone. They walked along the ridge to the village instead.\n";
+use narrator_tests::stage::{BOOK, install};
+use serde_json::Value;
 
 /// A desk with models that are nothing but manifests, and a short book.
 struct Stage {
@@ -82,26 +77,6 @@ impl Stage {
         let record = Birthplace::new(self.desk.path("sim")).read();
         record.iter().filter(|line| line.what == what && line.about.contains(part)).count()
     }
-}
-
-fn install(home: &Path, name: &str, engine: &str, megabytes: usize) {
-    let dir: PathBuf = home.join("models").join(name);
-    std::fs::create_dir_all(&dir).expect("a folder");
-    std::fs::write(dir.join("weights"), vec![0; megabytes << 20]).expect("weights");
-    let voices = match engine {
-        "starter" => json!([{ "name": "tone", "language": "en", "description": "" }]),
-        _ => json!([]),
-    };
-    let manifest = json!({
-        "name": name,
-        "engine": engine,
-        "source": "here",
-        "license": "MIT",
-        "voices": voices,
-        "files": [{ "path": "weights", "bytes": megabytes << 20, "sha256": "00" }],
-        "sha256": "00",
-    });
-    std::fs::write(dir.join("manifest.json"), manifest.to_string()).expect("a manifest");
 }
 
 #[test]

@@ -3,17 +3,13 @@
 //! driver's says it is; no GPU is needed to plan for one.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use narrator_tests::program::{Desk, Ran, checkout, ffmpeg, program};
 use narrator_tests::sim::{Birthplace, Births, Deed, ENV_SCRIPT, ENV_STATE, SimScript, SpeakRule};
+use narrator_tests::stage::{BOOK, install};
 use serde_json::{Value, json};
 
 const GIB: u64 = 1 << 30;
-
-const BOOK: &str = "# One\n\nThe lamp was lit before the guests arrived. Nobody had seen the silver candlestick.\n\n\
-    A heavy storm came over the hills, and the river rose. The old bridge held until the morning.\n\n\
-    # Two\n\nIn the morning the road was gone. They walked along the ridge to the village instead.\n";
 
 /// A machine with a card, models that are nothing but manifests, and a short book.
 struct Machine {
@@ -88,21 +84,6 @@ impl Machine {
         let events = self.desk.events("book.narration");
         events.into_iter().filter(|event| event["event"] == "memory_planned").collect()
     }
-}
-
-fn install(home: &Path, name: &str, engine: &str, megabytes: usize) {
-    let dir = home.join("models").join(name);
-    std::fs::create_dir_all(&dir).expect("a folder");
-    std::fs::write(dir.join("weights"), vec![0; megabytes << 20]).expect("weights");
-    let voices = match engine {
-        "starter" => json!([{ "name": "tone", "language": "en", "description": "" }]),
-        _ => json!([]),
-    };
-    let manifest = json!({
-        "name": name, "engine": engine, "source": "here", "license": "MIT", "voices": voices,
-        "files": [{ "path": "weights", "bytes": megabytes << 20, "sha256": "00" }], "sha256": "00",
-    });
-    std::fs::write(dir.join("manifest.json"), manifest.to_string()).expect("a manifest");
 }
 
 #[test]

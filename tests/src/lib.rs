@@ -1,4 +1,5 @@
-//! The tests' own tools: a scripted worker, a bench for the pool, eyes for processes, the soak, a hub of models.
+//! The tests' own tools: a scripted worker, a bench for the pool, eyes for processes, the soak, a hub of models,
+//! what runs are staged with.
 //!
 //! The promises are in `it/`, one file each.
 
@@ -12,3 +13,4 @@ pub mod sim;
 pub mod sim_desk;
 #[cfg(target_os = "linux")]
 pub mod soak;
+pub mod stage;
