@@ -14,6 +14,8 @@ use crate::verdict::Complaint;
 /// hand the likeliest gained 1.9; left in, the unlikeliest 5.8.
 const THERE_NATS: f32 = 4.0;
 const NOT_THERE_NATS: f32 = 2.5;
+/// On an average of the listeners, what is hardly better than what is written when all hear something there.
+const HARDLY_NATS: f32 = 3.5;
 /// What a recogniser writes for a name or a rare word that it hears right suits it better by up to this.
 const MISSPELT_NATS: f32 = 5.0;
 /// Nobody who hears a name that he cannot spell finds it by so much worse than nothing.
@@ -61,8 +63,9 @@ fn heard_again(it: &Discrepancy, scored: Settled, missing: &[Complaint], opinion
         missing if missing.iter().all(Complaint::is_slight) || is_slight_for_slight(it) => Settled::Open,
         missing if missing.iter().all(is_spelled) && !nobody_can_spell_it => Settled::Open,
         _ => {
-            let plainly_there = |it: &Opinion| it.to_nothing >= THERE_NATS && it.to_heard >= -NOT_THERE_NATS;
-            if opinions.iter().all(plainly_there) { Settled::Open } else { Settled::Confirmed }
+            let there = opinions.iter().all(|it| it.to_nothing >= THERE_NATS);
+            let to_heard = opinions.iter().map(|it| it.to_heard).sum::<f32>() / opinions.len() as f32;
+            if there && to_heard >= -HARDLY_NATS { Settled::Open } else { Settled::Confirmed }
         }
     }
 }

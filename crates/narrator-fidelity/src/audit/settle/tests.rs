@@ -306,6 +306,9 @@ fn a_word_that_no_transcript_has_is_lost_though_its_place_is_filled() {
     // By the scores alone it may be either.
     assert_eq!(one(&settled(PAGE, &said, &[(-7.0, 5.0)])), (Settled::Open, false, 0));
     assert_eq!(retold(&said, &[(-7.0, 5.0)], &missing), (Settled::Confirmed, true, 1));
+    // `haven't I` heard as have an I: on an average hardly better than what is written.
+    assert_eq!(retold(&said, &[(-1.5, 6.0), (-4.9, 6.9)], &missing).0, Settled::Open);
+    assert_eq!(retold(&said, &[(-4.0, 6.0), (-4.9, 6.9)], &missing).0, Settled::Confirmed);
     // Scores that plainly hear it and transcripts that do not: nobody knows.
     assert_eq!(retold(&said, &[(-2.0, 5.0), (3.0, 7.0)], &missing).0, Settled::Open);
 }
@@ -367,4 +370,11 @@ fn a_word_said_twice_beside_another_is_one_question_with_it() {
     let [question] = &questions[..] else { panic!("{questions:#?}") };
     assert!(question.readings[0].contains("in Gracechurch Street with"), "{question:#?}");
     assert!(question.readings[1].contains("in Grey Street Street with"), "{question:#?}");
+}
+
+#[test]
+fn a_mark_before_a_word_is_not_scored() {
+    let page = PAGE.replace("harbour", ".harbour");
+    let (_, questions) = questions(&page, &PAGE.replace("harbour", "philosophy"));
+    assert!(questions[0].readings[0].contains("the harbour long"), "{:#?}", questions[0]);
 }
