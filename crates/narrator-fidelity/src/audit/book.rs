@@ -121,7 +121,8 @@ fn joined(tokens: &[&Token]) -> String {
 fn said(page: &str, replacements: &[&Replacement]) -> Option<String> {
     let mut said = String::with_capacity(page.len());
     let mut rest = page;
-    for replacement in replacements {
+    // What replaces nothing is a mark for the voice, such as the stop behind a heading.
+    for replacement in replacements.iter().filter(|replacement| !replacement.source.is_empty()) {
         let at = rest.find(&replacement.source)?;
         said.push_str(&rest[..at]);
         said.push_str(&replacement.spoken);
@@ -133,4 +134,24 @@ fn said(page: &str, replacements: &[&Replacement]) -> Option<String> {
     }
     said.push_str(rest);
     Some(said)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_replaces_nothing_changes_no_word() {
+        let replacement = |source: &str, spoken: &str| Replacement {
+            rule: "test".into(),
+            tokens: 0..2,
+            source: source.into(),
+            spoken: spoken.into(),
+            at: 0..1,
+        };
+        let (stop, year) = (replacement("", "."), replacement("1847", "eighteen forty-seven"));
+        assert_eq!(said("In 1847", &[&year, &stop]).as_deref(), Some("In eighteen forty-seven"));
+        assert_eq!(said("Marrowhythe", &[&stop]).as_deref(), Some("Marrowhythe"));
+        assert_eq!(said("Marrowhythe", &[&replacement("Marrowhythe", "")]), None);
+    }
 }

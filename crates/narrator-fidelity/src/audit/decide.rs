@@ -49,7 +49,8 @@ pub(super) fn decide(
 
 /// What the scores say, when the transcripts of the place have their say as well.
 fn heard_again(it: &Discrepancy, scored: Settled, missing: &[Complaint], opinions: &[Opinion]) -> Settled {
-    let nobody_can_spell_it = opinions.iter().all(|it| it.to_nothing <= WORSE_THAN_NOTHING_NATS);
+    let nobody_can_spell_it = opinions.iter().all(|it| it.to_nothing <= WORSE_THAN_NOTHING_NATS)
+        && unlike_texts(&it.written, &it.heard) > SPELLING_UNLIKE;
     let better_without = opinions.iter().map(|it| it.to_nothing).sum::<f32>() < 0.0;
     match missing {
         // Somebody hears it, or it sounds like what was heard: of a word that was plainly left out the scores are right.

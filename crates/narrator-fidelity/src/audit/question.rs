@@ -127,13 +127,8 @@ fn parts(group: &[Discrepancy], mut at: usize) -> Vec<Range<u32>> {
 }
 
 /// As one would write what is said: a recogniser expects `arm in arm`, and scores `arm-in-arm` as if it were another
-/// word; so it does `.Marrowhythe`.
+/// word.
 fn aloud(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || matches!(c, '-' | '‐' | '–' | '—'));
-    // A mark that stands before a word is no part of it, but for a point before figures.
-    let begun = |word: &str| match word.trim_start_matches(['.', ',', ';', ':', '!', '?']) {
-        rest if rest.starts_with(char::is_alphabetic) => rest.to_owned(),
-        _ => word.to_owned(),
-    };
-    words.filter(|word| !word.is_empty()).map(begun).collect::<Vec<_>>().join(" ")
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
