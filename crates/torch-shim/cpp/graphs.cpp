@@ -19,15 +19,18 @@ struct Session {
   c10::DeviceIndex device;
   c10::cuda::CUDAStream stream;
   // Shared by all graphs: each leaves its results in tensors that are older than any of them, so what one
-  // replay leaves in the pool is nobody's any more when the next begins.
-  c10::MempoolId_t pool;
+  // replay leaves in the pool is nobody's any more when the next begins. The allocator closes a pool for good
+  // with its last graph, so the graphs own it and those that come after them get another.
+  std::weak_ptr<c10::MempoolId_t> pool;
 };
 
 struct Graph {
-  Graph(c10::DeviceIndex device, c10::cuda::CUDAStream stream) : device(device), stream(stream) {}
+  Graph(const Session& session, std::shared_ptr<c10::MempoolId_t> pool)
+      : device(session.device), stream(session.stream), pool(std::move(pool)) {}
 
   c10::DeviceIndex device;
   c10::cuda::CUDAStream stream;
+  std::shared_ptr<c10::MempoolId_t> pool;
   at::cuda::CUDAGraph graph;
   bool recording = false;
 };
@@ -43,7 +46,7 @@ void leave_recording(Graph& graph) noexcept {
     (void)cudaGraphDestroy(half);
   }
   try {
-    c10::cuda::CUDACachingAllocator::endAllocateToPool(graph.device, graph.graph.pool());
+    c10::cuda::CUDACachingAllocator::endAllocateToPool(graph.device, *graph.pool);
   } catch (...) {
     // It had been left already.
   }
@@ -73,7 +76,7 @@ int narrator_cuda_enter(int device, void** session) {
     c10::cuda::set_device(index);
     const auto stream = c10::cuda::getStreamFromPool(/*isHighPriority=*/true, index);
     c10::cuda::setCurrentCUDAStream(stream);
-    *session = new Session{index, stream, at::cuda::graph_pool_handle()};
+    *session = new Session{index, stream, {}};
   });
 }
 
@@ -99,9 +102,14 @@ int narrator_cuda_graph_begin(void* session, void** graph) {
     auto& own = *static_cast<Session*>(session);
     TORCH_CHECK(
         c10::cuda::getCurrentCUDAStream(own.device) == own.stream, "another stream is current than the session's");
-    auto fresh = std::make_unique<Graph>(own.device, own.stream);
+    auto pool = own.pool.lock();
+    if (pool == nullptr) {
+      pool = std::make_shared<c10::MempoolId_t>(at::cuda::graph_pool_handle());
+      own.pool = pool;
+    }
+    auto fresh = std::make_unique<Graph>(own, pool);
     // Only this thread's calls are recorded and restricted.
-    fresh->graph.capture_begin(own.pool, cudaStreamCaptureModeThreadLocal);
+    fresh->graph.capture_begin(*pool, cudaStreamCaptureModeThreadLocal);
     fresh->recording = true;
     *graph = fresh.release();
   });

@@ -10,9 +10,13 @@ const LEAST_RESERVE_BYTES: u64 = 512 << 20;
 /// keeps pieces that fit nobody.
 const RESERVE_PART: u64 = 20;
 
+/// But no more than this: what comes and goes does not grow with the card, and a card that others have all but
+/// filled may still hold a voice.
+const MOST_RESERVE_BYTES: u64 = 2 << 30;
+
 /// What nobody is given of a card of so many bytes.
 pub fn reserve(total_bytes: u64) -> u64 {
-    LEAST_RESERVE_BYTES.max(total_bytes / RESERVE_PART)
+    (total_bytes / RESERVE_PART).clamp(LEAST_RESERVE_BYTES, MOST_RESERVE_BYTES)
 }
 
 /// What one crew would like on a card.
@@ -110,7 +114,8 @@ mod tests {
     #[test]
     fn a_part_of_every_card_is_left_alone() {
         assert_eq!(reserve(8 * GIB), 512 << 20);
-        assert_eq!(reserve(80 * GIB), 4 * GIB);
+        assert_eq!(reserve(24 * GIB), 24 * GIB / 20);
+        assert_eq!(reserve(140 * GIB), 2 * GIB);
         let margin = narrator_pool::SupervisionSettings::default().device_margin_bytes;
         assert!(LEAST_RESERVE_BYTES >= margin, "or a restarted worker would wait for room for ever");
     }

@@ -207,11 +207,8 @@ impl Fixed {
         // Places that nobody speaks in draw nothing and stand at the beginning.
         values.resize(rows as usize * width, 0.0);
         let values = Tensor::f_from_slice(&values)?.f_view([rows, -1])?;
-        let values = if self.session.is_some() {
-            values.f_pin_memory(self.device)?.f_internal_to_copy((Kind::Double, self.device), true)?
-        } else {
-            values.f_to_device(self.device)?
-        };
+        // The driver takes so little over at once, whether or not the device is done with what is before it.
+        let values = values.f_internal_to_copy((Kind::Double, self.device), self.session.is_some())?;
         front(&self.tensors.feed, rows)?.f_copy_(&values)
     }
 
