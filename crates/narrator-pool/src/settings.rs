@@ -68,7 +68,8 @@ pub struct SupervisionSettings {
     /// More restarts than this within [`Self::intensity_window`] park the slot.
     pub intensity: u32,
     pub intensity_window: Duration,
-    /// So many bad takes in a row, of at least three segments, are the worker's fault and not the texts'.
+    /// So many bad takes in a row, of at least three segments, are the worker's fault and not the texts'; of a worker
+    /// with many rows in hand an eighth of them, where that is more.
     pub ill_after: u32,
 
     /// Tries that a segment may lose before it is quarantined; two incarnations and one certain charge

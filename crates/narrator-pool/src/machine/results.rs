@@ -154,20 +154,26 @@ impl Machine {
         let incarnation = self.slots[index].incarnation;
         self.charge(row.segment, row.attempt, Loss { fault, incarnation, certain: true }, detail);
         if fault.policy().reseed && self.is_ill(index, row.segment) {
-            let detail = format!("{} bad takes in a row: the worker itself is ill", self.settings.ill_after);
+            let takes = self.slots[index].bad_run.len();
+            let detail = format!("{takes} bad takes in a row: the worker itself is ill");
             return self.lose_worker(index, Fault::DeviceFault, &detail, Charge::Nobody, Rung::Asked);
         }
         self.leave_when_empty(index);
     }
 
-    /// Bad takes of several segments without a good one between them are no longer the texts' fault.
+    /// Bad takes of several segments without a good one between them are no longer the texts' fault. Of rows that
+    /// began together those that broke off come back first, and of a hundred some always do: the more rows a worker
+    /// has in hand, the more it takes.
     fn is_ill(&mut self, index: usize, segment: SegmentId) -> bool {
-        let run = &mut self.slots[index].bad_run;
-        run.push(segment);
-        let mut distinct = run.clone();
+        /// One row in so many.
+        const ODD_ROWS: usize = 8;
+        let slot = &mut self.slots[index];
+        slot.bad_run.push(segment);
+        let mut distinct = slot.bad_run.clone();
         distinct.sort_unstable();
         distinct.dedup();
-        run.len() >= self.settings.ill_after as usize && distinct.len() >= 3
+        let many = (slot.rows.len() / ODD_ROWS).max(self.settings.ill_after as usize);
+        slot.bad_run.len() >= many && distinct.len() >= 3
     }
 
     fn out_of_memory(&mut self, index: usize, ticket: Ticket, detail: &str) {

@@ -425,6 +425,24 @@ fn bad_takes_are_tried_with_other_dice_and_in_the_end_by_another_worker() {
 }
 
 #[test]
+fn of_many_rows_a_few_that_break_off_first_do_not_make_a_worker_ill() {
+    let ill_after = |rows: u32| {
+        let mut story = Story::new(&["cpu"], quick());
+        story.lease(1..=300).ready(1, rows);
+        (1..100).find(|nth| {
+            let held = story.held(1);
+            let (incarnation, ticket) = (Incarnation(1), held[nth % held.len()]);
+            let detail = "too short".to_owned();
+            story.give(Input::Failed { incarnation, ticket, fault: Fault::BadOutput, detail });
+            story.told(|what| matches!(what, What::FaultSeen { fault: Fault::DeviceFault, .. })) > 0
+        })
+    };
+    assert_eq!(ill_after(4), Some(5));
+    assert_eq!(ill_after(16), Some(5));
+    assert_eq!(ill_after(128), Some(16));
+}
+
+#[test]
 fn late_and_second_answers_are_counted_and_dropped() {
     let mut story = Story::new(&["cpu"], quick());
     story.lease(1..=2).ready(1, 1);
