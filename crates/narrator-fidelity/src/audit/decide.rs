@@ -23,6 +23,15 @@ const WORSE_THAN_NOTHING_NATS: f32 = -4.0;
 /// Nothing that sounds like what is written is that much worse than what was heard.
 const SOMETHING_ELSE_NATS: f32 = 10.0;
 
+/// Of a word with something to say that is there, the audio itself says at least so much, beside what the words make
+/// likely: of 70 that were misheard the least had 7.6, of 959 that were heard without confidence 2.2. Of 19 words that were
+/// replaced, and that recognisers made fit, the audio of 13 said less.
+const SAID_NATS: f32 = 7.0;
+/// Of one that is not there it says next to nothing.
+const UNSAID_NATS: f32 = 1.0;
+/// In between, where no transcript has it either.
+const HARDLY_SAID_NATS: f32 = 5.0;
+
 /// Two texts nearer than this may be one, written in two ways: `chanced` and chance, `than` and then.
 const SPELLING_UNLIKE: f32 = 0.25;
 
@@ -34,10 +43,39 @@ pub(super) fn decide(
     missing: Option<&[Vec<Complaint>]>,
     part: usize,
 ) -> Settled {
+    let evidence = opinions.iter().map(Opinion::evidence).sum::<Option<f32>>();
+    let evidence = evidence.map(|sum| sum / opinions.len() as f32);
+    if it.guessed {
+        // It was written down as it stands in the book: only the audio can speak against it.
+        return if evidence.is_some_and(|nats| nats <= UNSAID_NATS) {
+            Settled::Confirmed
+        } else {
+            Settled::Cleared
+        };
+    }
     let scored = scored(it, is_alone, opinions);
     if matches!(it.kind, Difference::Added | Difference::Repeated) {
         return scored;
     }
+    let settled = by_scores_and_transcripts(it, scored, opinions, missing, part);
+    let (Some(nats), false) = (evidence, it.written.split_whitespace().all(is_slight)) else {
+        return settled;
+    };
+    let unheard = missing.is_some_and(|parts| !parts[part].is_empty() && !parts[part].iter().all(is_spelled));
+    match settled {
+        Settled::Cleared if nats < SAID_NATS => Settled::Open,
+        Settled::Open if is_alone && nats < HARDLY_SAID_NATS && unheard => Settled::Confirmed,
+        settled => settled,
+    }
+}
+
+fn by_scores_and_transcripts(
+    it: &Discrepancy,
+    scored: Settled,
+    opinions: &[Opinion],
+    missing: Option<&[Vec<Complaint>]>,
+    part: usize,
+) -> Settled {
     let Some(parts) = missing else { return scored };
     let elsewhere = parts[part].is_empty() && parts.iter().any(|part| !part.is_empty());
     match heard_again(it, scored, &parts[part], opinions) {

@@ -18,6 +18,7 @@ mod book;
 mod breaks;
 mod decide;
 mod elsewhere;
+mod guessed;
 mod question;
 mod settle;
 mod skipped;
@@ -80,6 +81,9 @@ pub struct Discrepancy {
     /// The voice breaks off here: of the last word its end is missing, whatever was heard.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub breaks_off: bool,
+    /// It was heard as it is written, by a recogniser that was not sure of it: no difference unless it is confirmed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub guessed: bool,
     /// What a second look came to; absent where there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled: Option<Settled>,
@@ -148,6 +152,7 @@ pub fn audit(book: &[BookWord], heard: &[HeardWord], breaks_ms: &[u32]) -> Audit
     let mut discrepancies = sort::discrepancies(book, heard, &edits);
     elsewhere::find(&mut discrepancies, book, heard);
     breaks::find(&mut discrepancies, book, heard, &edits, breaks_ms);
+    guessed::find(&mut discrepancies, book, heard, &edits);
     discrepancies.sort_by_key(|it| (it.words.start, it.start_ms));
     let missing: u32 = discrepancies.iter().map(|it| it.lost).sum();
     let words_in_book = said_words(&written);

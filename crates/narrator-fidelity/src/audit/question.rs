@@ -33,6 +33,15 @@ pub struct Question {
     pub parts: Vec<Range<u32>>,
 }
 
+impl Question {
+    /// The readings whose likelihood without any audio tells what the words alone make of the place: what is written,
+    /// and nothing.
+    pub fn prior(&self) -> [&str; 2] {
+        let [first, .., last] = &self.readings[..] else { return [""; 2] };
+        [first, last]
+    }
+}
+
 impl Audit {
     /// What should be asked, in order of the audio: every difference that a recogniser may have made.
     pub fn questions(&self, book: &[BookWord], heard: &[HeardWord]) -> Vec<Question> {
@@ -55,6 +64,8 @@ fn groups(all: &[Discrepancy]) -> Vec<Range<u32>> {
         let joins = |last: &Discrepancy| {
             !says_elsewhere(last)
                 && !says_elsewhere(it)
+                && !last.guessed
+                && !it.guessed
                 && last.words.end == it.words.start
                 && last.heard_words.end == it.heard_words.start
         };
@@ -111,6 +122,8 @@ fn question(
     let mut readings = vec![framed(&written(book, &own)), framed(&heard_text(heard, &place)), framed("")];
     if own.is_empty() || place.is_empty() {
         readings.pop();
+    } else if first.guessed {
+        readings.remove(1);
     }
     Some(Question { about, start_ms, end_ms, readings, parts })
 }

@@ -23,10 +23,12 @@ use super::sort::is_slight;
 use super::{Audit, Difference, Discrepancy};
 use crate::verdict::Complaint;
 
-/// One listener is enough where what is written is so much better than nothing, and hardly worse than what was heard.
-/// Of 945 places in doubt, half of them damaged, 272 are; in none of these anything was missing. At 5 one cut word is.
-const PLAINLY_NATS: f32 = 6.0;
+/// One listener is enough where what is written is so much better than nothing, for each difference, and hardly worse
+/// than what was heard. At 7 a cut word and two that were replaced are plain, of 300.
+const PLAINLY_NATS: f32 = 8.0;
 const HARDLY_NATS: f32 = 3.0;
+/// Of a word that was heard as it is written, more: the words alone may speak for it by nine.
+const PLAINLY_GUESSED_NATS: f32 = 10.0;
 
 /// What came of a question.
 #[derive(Clone, PartialEq, Debug)]
@@ -46,6 +48,17 @@ pub struct Opinion {
     pub to_heard: f32,
     /// By how much it prefers what is written to nothing in its place.
     pub to_nothing: f32,
+    /// By how much it would if it heard silence: what the words around the place make of it. Absent where that was
+    /// not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prior: Option<f32>,
+}
+
+impl Opinion {
+    /// What the audio itself says for what is written, and against nothing in its place.
+    pub(super) fn evidence(&self) -> Option<f32> {
+        self.prior.map(|prior| self.to_nothing - prior)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -61,7 +74,7 @@ pub enum Settled {
 
 impl Question {
     /// Everything that was heard, put together: for each listener one hearing for each reading, the first of them
-    /// with a transcript.
+    /// with a transcript, and then, if it was asked, for each text of the prior.
     pub fn answer(&self, testimonies: &[Vec<Hearing>]) -> Answer {
         let opinions: Vec<Opinion> = testimonies.iter().filter_map(|it| self.opinion(it)).collect();
         let firsts: Vec<&Hearing> = testimonies.iter().filter_map(|it| it.first()).collect();
@@ -79,9 +92,13 @@ impl Question {
             (!hearing.scored.is_empty()).then(|| words.sum::<f32>()).filter(|sum| sum.is_finite())
         });
         let written = sums.next()??;
-        let others: Vec<f32> = sums.collect::<Option<_>>()?;
+        let others: Vec<f32> = sums.by_ref().take(self.readings.len() - 1).collect::<Option<_>>()?;
         let (&first, &last) = (others.first()?, others.last()?);
-        Some(Opinion { to_heard: written - first, to_nothing: written - last })
+        let prior = match [sums.next(), sums.next()] {
+            [Some(written), Some(nothing)] => Some(written? - nothing?),
+            _ => None,
+        };
+        Some(Opinion { to_heard: written - first, to_nothing: written - last, prior })
     }
 }
 
@@ -90,7 +107,9 @@ impl Audit {
     /// counted as lost is asked of everybody.
     pub fn is_answered(&self, answer: &Answer) -> bool {
         let about = answer.about.start as usize..answer.about.end as usize;
-        let plain = |it: &Opinion| it.to_nothing >= PLAINLY_NATS && it.to_heard >= -HARDLY_NATS;
+        let guessed = self.discrepancies[about.clone()].iter().all(|it| it.guessed);
+        let plainly = if guessed { PLAINLY_GUESSED_NATS } else { PLAINLY_NATS * about.len() as f32 };
+        let plain = |it: &Opinion| it.to_nothing >= plainly && it.to_heard >= -HARDLY_NATS;
         !answer.opinions.is_empty()
             && answer.opinions.iter().all(plain)
             && self.discrepancies[about]
@@ -119,6 +138,8 @@ impl Audit {
                 }
             }
         }
+        // What was heard as it is written needs a reason to be a difference.
+        self.discrepancies.retain(|it| !it.guessed || it.settled == Some(Settled::Confirmed));
         let is_cleared = |it: &Discrepancy| it.settled == Some(Settled::Cleared);
         let (cleared, left) = std::mem::take(&mut self.discrepancies).into_iter().partition(is_cleared);
         self.discrepancies = left;
@@ -134,7 +155,10 @@ fn confirm(it: &mut Discrepancy, missing: u32) {
     // book is not the poorer. It stays a doubt.
     let is_more_than_slight = it.sure || !it.written.split_whitespace().all(is_slight);
     match it.kind {
-        Difference::Lost => it.sure = is_more_than_slight,
+        Difference::Lost => {
+            it.sure = is_more_than_slight;
+            it.lost = it.words.len() as u32;
+        }
         Difference::Changed => {
             it.sure = is_more_than_slight;
             it.lost = match (missing, it.lost) {

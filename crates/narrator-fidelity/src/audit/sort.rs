@@ -133,6 +133,7 @@ pub(super) fn discrepancy(
         end_ms: run[run.len() - 1].end_ms.max(run[0].start_ms),
         lost: 0,
         breaks_off: false,
+        guessed: false,
         settled: None,
         opinions: Vec::new(),
     }

@@ -10,20 +10,41 @@ use narrator_fidelity::audit::Question;
 
 use super::hear::Stretch;
 
-/// A piece of the audio, and what is asked about it: texts to score, and with how many hypotheses to write it down.
+/// A piece of the audio, and what is asked about it.
 pub(super) struct Excerpt {
     pub at_ms: Range<u32>,
-    pub asked: Vec<(Option<String>, Option<u16>)>,
+    pub asked: Vec<Asked>,
+}
+
+/// One thing that is asked about a piece.
+#[derive(Default)]
+pub(super) struct Asked {
+    /// A text to score.
+    pub text: Option<String>,
+    /// With how many hypotheses it is written down, if at all.
+    pub beams: Option<u16>,
+    /// Silence is heard in its place: what is said of it then is known from the words alone.
+    pub unheard: bool,
 }
 
 impl Excerpt {
-    /// All readings are scored; what is said there is written down once.
-    pub fn of(question: &Question, beams: u16) -> Self {
-        let readings = question.readings.iter().enumerate();
-        let asked = readings.map(|(at, reading)| (Some(reading.clone()), (at == 0).then_some(beams)));
-        Self { at_ms: question.start_ms..question.end_ms, asked: asked.collect() }
+    /// All readings are scored, where `beams` are given; what is said there is then written down once, with so many.
+    /// With `prior`, those that a prior is made of are scored against silence after them.
+    pub fn of(question: &Question, beams: Option<u16>, prior: bool) -> Self {
+        let readings = question.readings.iter().enumerate().filter(|_| beams.is_some());
+        let readings = readings.map(|(at, reading)| Asked {
+            text: Some(reading.clone()),
+            beams: beams.filter(|_| at == 0),
+            unheard: false,
+        });
+        let priors = question.prior().into_iter().filter(|_| prior);
+        let priors = priors.map(|text| Asked { text: Some(text.to_owned()), beams: None, unheard: true });
+        Self { at_ms: question.start_ms..question.end_ms, asked: readings.chain(priors).collect() }
     }
 }
+
+/// What is heard where nothing is.
+const SILENCE_MS: usize = 2000;
 
 /// Cuts excerpts, which are in order of their beginnings, out of the running audio, and sends each once for
 /// everything that is asked about it.
@@ -33,6 +54,7 @@ pub(super) fn cut_out(
     wanted: &[Excerpt],
     sender: &SyncSender<Stretch>,
 ) -> Result<(), AudioError> {
+    let silence: Arc<[f32]> = vec![0.0; LISTENING_RATE as usize * SILENCE_MS / 1000].into();
     let sample = |ms: u32| u64::from(ms) * u64::from(LISTENING_RATE) / 1000;
     let mut windows = Windows::of(ffmpeg, files);
     // What may still be wanted, and where in the audio it begins.
@@ -58,8 +80,8 @@ pub(super) fn cut_out(
             pcm.resize(LISTENING_RATE as usize / 10, 0.0);
         }
         let pcm: Arc<[f32]> = pcm.into();
-        for (expected, beams) in asked {
-            let (pcm, expected) = (Arc::clone(&pcm), expected.clone());
+        for Asked { text, beams, unheard } in asked {
+            let (pcm, expected) = (Arc::clone(if *unheard { &silence } else { &pcm }), text.clone());
             if sender.send(Stretch { pcm, rate: LISTENING_RATE, expected, beams: *beams }).is_err() {
                 return Ok(());
             }

@@ -7,7 +7,7 @@ use narrator_audio::{AudioError, LISTENING_RATE, Windows};
 use narrator_core::HeardWord;
 use narrator_fidelity::signal::{breaks, sounding};
 
-use super::excerpts::{Excerpt, cut_out};
+use super::excerpts::{Asked, Excerpt, cut_out};
 use super::hear::{Stretch, hear};
 use super::outcome::Unheard;
 use super::{Means, Subject};
@@ -86,7 +86,8 @@ pub(super) fn listen_again(
     if left_out.is_empty() {
         return Ok(());
     }
-    let excerpts = left_out.iter().map(|at| Excerpt { at_ms: at.clone(), asked: vec![(None, Some(1))] });
+    let asked = || vec![Asked { beams: Some(1), ..Asked::default() }];
+    let excerpts = left_out.iter().map(|at| Excerpt { at_ms: at.clone(), asked: asked() });
     let (ffmpeg, files, excerpts) =
         (means.ffmpeg.clone(), subject.files.to_vec(), excerpts.collect::<Vec<_>>());
     let produce = move |sender: &SyncSender<Stretch>| cut_out(&ffmpeg, &files, &excerpts, sender);

@@ -75,15 +75,19 @@ pub fn run(subject: &Subject<'_>, means: &mut Means<'_>) -> Result<Outcome, Fail
     let mut found = audit(&book, &words, &breaks_ms);
     let (questions, unasked) = chosen(&found, found.questions(&book, &words));
     let mut heard: Vec<Testimonies> = vec![Vec::new(); questions.len()];
-    let first = means.hearers.first.clone();
+    let (first, second) = (means.hearers.first.clone(), means.hearers.second.clone());
     let all: Vec<usize> = (0..questions.len()).collect();
-    ask(subject, means, &language, (&first, 1), &questions, &all, &mut heard)?;
+    let mut ask = |listener: &Hearer, beams: Option<u16>, prior: bool, asked: &[usize]| {
+        ask(subject, means, &language, listener, (beams, prior), &questions, asked)
+    };
+    put(&mut heard, &all, 0, ask(&first, Some(1), false, &all)?);
     let answer = |(question, heard): (&Question, &Testimonies)| question.answer(heard);
-    if let Some(second) = means.hearers.second.clone() {
-        let answers = questions.iter().zip(&heard).map(answer);
-        let doubted: Vec<usize> =
-            answers.enumerate().filter(|(_, it)| !found.is_answered(it)).map(|(at, _)| at).collect();
-        ask(subject, means, &language, (&second, SEARCH_BEAMS), &questions, &doubted, &mut heard)?;
+    let answers = questions.iter().zip(&heard).map(answer);
+    let doubted: Vec<usize> =
+        answers.enumerate().filter(|(_, it)| !found.is_answered(it)).map(|(at, _)| at).collect();
+    put(&mut heard, &doubted, 0, ask(&first, None, true, &doubted)?);
+    if let Some(second) = second {
+        put(&mut heard, &doubted, 1, ask(&second, Some(SEARCH_BEAMS), true, &doubted)?);
     }
     let answers: Vec<Answer> = questions.iter().zip(&heard).map(answer).collect();
     found.settle(&answers);
@@ -91,39 +95,57 @@ pub fn run(subject: &Subject<'_>, means: &mut Means<'_>) -> Result<Outcome, Fail
 }
 
 /// What is asked about, in order of the audio, and how much is not: what may be lost, added or said twice goes
-/// before what is only changed.
+/// before what is only changed, and what was heard as it is written comes last.
 fn chosen(found: &Audit, questions: Vec<Question>) -> (Vec<Question>, u32) {
     let most = (found.words_in_book / WORDS_A_QUESTION).max(QUESTIONS_AT_LEAST) as usize;
     let is_urgent = |question: &Question| {
         let about = question.about.start as usize..question.about.end as usize;
         found.discrepancies[about].iter().any(|it| it.kind != Difference::Changed || it.lost > 0)
     };
-    let (mut asked, other): (Vec<Question>, Vec<Question>) = questions.into_iter().partition(is_urgent);
+    let is_guessed = |question: &Question| found.discrepancies[question.about.start as usize].guessed;
+    let (guessed, doubts): (Vec<Question>, Vec<Question>) = questions.into_iter().partition(is_guessed);
+    let (mut asked, other): (Vec<Question>, Vec<Question>) = doubts.into_iter().partition(is_urgent);
     asked.extend(other);
     let unasked = asked.len().saturating_sub(most) as u32;
+    asked.extend(guessed);
     asked.truncate(most);
     asked.sort_by_key(|it| (it.start_ms, it.about.start));
     (asked, unasked)
 }
 
-/// What was heard of one question: of each listener, a hearing for each reading.
+/// What was heard of one question: of each listener a hearing for each reading, and then for its prior, if that was
+/// asked for.
 type Testimonies = Vec<Vec<Hearing>>;
 
-/// Adds what a listener hears, with so many hypotheses at once, to those of the questions that it is asked. Who
-/// cannot hear a place says nothing about it.
+/// Adds what a listener heard of the questions `asked` to its testimonies, which are the `nth` of each. Who cannot hear
+/// a place says nothing about it.
+fn put(heard: &mut [Testimonies], asked: &[usize], nth: usize, hearings: Vec<Option<Vec<Hearing>>>) {
+    for (&at, hearings) in asked.iter().zip(hearings) {
+        let testimonies = &mut heard[at];
+        match (hearings, testimonies.get_mut(nth)) {
+            (Some(hearings), Some(before)) => before.extend(hearings),
+            (Some(hearings), None) => testimonies.push(hearings),
+            (None, _) => {}
+        }
+    }
+}
+
+/// What a listener hears of the questions `asked`: of the readings with so many hypotheses at once, if with any, and of
+/// the prior, if that is wanted.
 fn ask(
     subject: &Subject<'_>,
     means: &mut Means<'_>,
     language: &str,
-    (listener, beams): (&Hearer, u16),
+    listener: &Hearer,
+    (beams, prior): (Option<u16>, bool),
     questions: &[Question],
     asked: &[usize],
-    heard: &mut [Testimonies],
-) -> Result<(), Failure> {
+) -> Result<Vec<Option<Vec<Hearing>>>, Failure> {
     if asked.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    let excerpts: Vec<Excerpt> = asked.iter().map(|&at| Excerpt::of(&questions[at], beams)).collect();
+    let excerpts: Vec<Excerpt> = asked.iter().map(|&at| Excerpt::of(&questions[at], beams, prior)).collect();
+    let counts: Vec<usize> = excerpts.iter().map(|excerpt| excerpt.asked.len()).collect();
     let (ffmpeg, files) = (means.ffmpeg.clone(), subject.files.to_vec());
     let produce = move |sender: &SyncSender<Stretch>| cut_out(&ffmpeg, &files, &excerpts, sender);
     let of = asked.len();
@@ -131,10 +153,6 @@ fn ask(
     let seen = |count: usize| progress(&format!("asking again about {of} places"), count as f64 * 5.0);
     let config = (means.pool)(listener)?;
     let mut hearings = hear(config, language.to_owned(), means.stop, means.told, seen, produce)?.into_iter();
-    for &at in asked {
-        let readings: Vec<Option<Hearing>> = hearings.by_ref().take(questions[at].readings.len()).collect();
-        let readings: Option<Vec<Hearing>> = readings.into_iter().collect();
-        heard[at].extend(readings);
-    }
-    Ok(())
+    let mut of_each = |count: usize| hearings.by_ref().take(count).collect::<Option<Vec<Hearing>>>();
+    Ok(counts.into_iter().map(&mut of_each).collect())
 }

@@ -44,8 +44,10 @@ fn by_scores(about: Range<u32>, opinions: Vec<Opinion>) -> Answer {
 /// Settles all that is asked alike.
 fn settled(page: &str, said: &str, opinions: &[(f32, f32)]) -> Audit {
     let (mut found, questions) = questions(page, said);
-    let opinions: Vec<Opinion> =
-        opinions.iter().map(|&(to_heard, to_nothing)| Opinion { to_heard, to_nothing }).collect();
+    let opinions: Vec<Opinion> = opinions
+        .iter()
+        .map(|&(to_heard, to_nothing)| Opinion { to_heard, to_nothing, prior: None })
+        .collect();
     let answers: Vec<_> = questions.into_iter().map(|it| by_scores(it.about, opinions.clone())).collect();
     found.settle(&answers);
     found
@@ -162,9 +164,12 @@ fn nobody_is_asked_where_there_is_no_room_for_an_answer() {
 fn an_opinion_is_the_difference_of_sums() {
     let (_, questions) = questions(PAGE, &PAGE.replace("harbour", "philosophy"));
     let readings = [scored(&[-1.0, -2.0]), scored(&[-1.0, -9.0]), scored(&[-5.0])];
-    assert_eq!(questions[0].opinion(&readings), Some(Opinion { to_heard: 7.0, to_nothing: 2.0 }));
+    assert_eq!(
+        questions[0].opinion(&readings),
+        Some(Opinion { to_heard: 7.0, to_nothing: 2.0, prior: None })
+    );
     let two = [scored(&[-1.0]), scored(&[-4.0])];
-    assert_eq!(questions[0].opinion(&two), Some(Opinion { to_heard: 3.0, to_nothing: 3.0 }));
+    assert_eq!(questions[0].opinion(&two), Some(Opinion { to_heard: 3.0, to_nothing: 3.0, prior: None }));
     // Who could not score one of them has no opinion.
     assert_eq!(questions[0].opinion(&[scored(&[-1.0]), scored(&[])]), None);
     assert_eq!(questions[0].opinion(&[]), None);
@@ -238,7 +243,7 @@ fn words_found_follow_what_is_settled() {
     let said = PAGE.replace("harbour ", "").replace("hills ", "");
     let (mut found, questions) = questions(PAGE, &said);
     assert_eq!((found.words_found, found.words_lost()), (16, 2));
-    let there = Opinion { to_heard: 9.0, to_nothing: 9.0 };
+    let there = Opinion { to_heard: 9.0, to_nothing: 9.0, prior: None };
     found.settle(&[by_scores(questions[0].about.clone(), vec![there])]);
     assert_eq!((found.words_found, found.words_lost(), found.cleared.len()), (17, 1, 1));
     assert_eq!(found.discrepancies[0].written, "hills");
@@ -246,7 +251,7 @@ fn words_found_follow_what_is_settled() {
 
 #[test]
 fn only_what_is_plainly_heard_needs_no_second_listener() {
-    let plainly = Opinion { to_heard: 9.0, to_nothing: 9.0 };
+    let plainly = Opinion { to_heard: 9.0, to_nothing: 9.0, prior: None };
     let answered = |said: &str, opinions: &[Opinion]| {
         let (found, questions) = questions(PAGE, said);
         found.is_answered(&by_scores(questions[0].about.clone(), opinions.to_vec()))
@@ -254,8 +259,8 @@ fn only_what_is_plainly_heard_needs_no_second_listener() {
     let (lost, changed) = (PAGE.replace("harbour ", ""), PAGE.replace("harbour", "philosophy"));
     assert!(answered(&lost, &[plainly]) && answered(&changed, &[plainly]));
     assert!(!answered(&lost, &[]));
-    assert!(!answered(&lost, &[Opinion { to_heard: 5.0, to_nothing: 5.0 }]));
-    assert!(!answered(&changed, &[Opinion { to_heard: -4.0, to_nothing: 12.0 }]));
+    assert!(!answered(&lost, &[Opinion { to_heard: 5.0, to_nothing: 5.0, prior: None }]));
+    assert!(!answered(&changed, &[Opinion { to_heard: -4.0, to_nothing: 12.0, prior: None }]));
     assert!(!answered(&PAGE.replace("long before", "long philosophy before"), &[plainly]));
 }
 
@@ -267,7 +272,7 @@ fn a_word_missing_beside_another_heard_otherwise_competes_with_it() {
     assert_eq!(questions[0].about, 0..2, "{found:#?}");
     let settle = |to_heard: f32| {
         let mut found = found.clone();
-        found.settle(&[by_scores(0..2, vec![Opinion { to_heard, to_nothing: 9.0 }])]);
+        found.settle(&[by_scores(0..2, vec![Opinion { to_heard, to_nothing: 9.0, prior: None }])]);
         let lost = found.discrepancies.iter().chain(&found.cleared).find(|it| it.kind == Difference::Lost);
         lost.and_then(|it| it.settled)
     };
@@ -279,7 +284,7 @@ fn a_word_missing_beside_another_heard_otherwise_competes_with_it() {
 /// Settles one difference by scores and by what the transcripts of its place hold against it.
 fn retold(said: &str, opinions: &[(f32, f32)], missing: &[Complaint]) -> (Settled, bool, u32) {
     let (mut found, questions) = questions(PAGE, said);
-    let of = |&(to_heard, to_nothing): &(f32, f32)| Opinion { to_heard, to_nothing };
+    let of = |&(to_heard, to_nothing): &(f32, f32)| Opinion { to_heard, to_nothing, prior: None };
     let opinions = opinions.iter().map(of).collect();
     let about = questions[0].about.clone();
     found.settle(&[Answer { about, opinions, missing: Some(vec![missing.to_vec()]) }]);
@@ -344,7 +349,7 @@ fn of_several_differences_only_those_are_lost_that_a_transcript_misses() {
     let (mut found, questions) = questions(&page, &PAGE.replace("harbour", "philosophy"));
     let about = questions[0].about.clone();
     assert_eq!(about.len(), 2);
-    let opinions = vec![Opinion { to_heard: -13.0, to_nothing: -7.0 }];
+    let opinions = vec![Opinion { to_heard: -13.0, to_nothing: -7.0, prior: None }];
     let missing = found.discrepancies.iter().map(|it| match it.written.as_str() {
         "harbour" => vec![complaint("harbour", "philosophy", 0.8)],
         _ => Vec::new(),
@@ -373,4 +378,73 @@ fn a_word_said_twice_beside_another_is_one_question_with_it() {
     let [question] = &questions[..] else { panic!("{questions:#?}") };
     assert!(question.readings[0].contains("in Gracechurch Street with"), "{question:#?}");
     assert!(question.readings[1].contains("in Grey Street Street with"), "{question:#?}");
+}
+
+/// The page heard as it is written, one word of it without confidence.
+fn unsure_of(page: &str, unsure: &str, opinions: &[Opinion]) -> (usize, Audit) {
+    let book = book(page);
+    let mut heard = heard(&page.replace('-', " "));
+    heard.iter_mut().filter(|word| word.text == unsure).for_each(|word| word.log_prob = -0.8);
+    let mut found = audit(&book, &heard, &[]);
+    let questions = found.questions(&book, &heard);
+    let answers: Vec<_> = questions.iter().map(|it| by_scores(it.about.clone(), opinions.to_vec())).collect();
+    found.settle(&answers);
+    (questions.len(), found)
+}
+
+fn with_prior(to_nothing: f32, prior: f32) -> Opinion {
+    Opinion { to_heard: to_nothing, to_nothing, prior: Some(prior) }
+}
+
+#[test]
+fn a_word_heard_without_confidence_is_lost_when_the_words_alone_explain_it() {
+    let (asked, found) = unsure_of(PAGE, "harbour", &[with_prior(6.7, 8.4), with_prior(5.0, 4.5)]);
+    assert_eq!(asked, 1);
+    let [it] = &found.discrepancies[..] else { panic!("{found:#?}") };
+    assert_eq!((it.kind, it.guessed, it.sure, it.lost), (Difference::Lost, true, true, 1));
+    assert_eq!((it.written.as_str(), it.heard.as_str(), found.words_lost()), ("harbour", "harbour", 1));
+    assert_eq!(found.words_found, found.words_in_book - 1);
+}
+
+#[test]
+fn a_word_heard_without_confidence_is_no_difference_when_the_audio_says_it() {
+    let plainly = Opinion { to_heard: 14.0, to_nothing: 14.0, prior: None };
+    let unasked: &[Opinion] = &[];
+    for opinions in
+        [&[with_prior(8.2, 6.0)][..], &[with_prior(6.7, 8.4), with_prior(9.0, 1.0)], &[plainly], unasked]
+    {
+        let (_, found) = unsure_of(PAGE, "harbour", opinions);
+        assert_eq!((found.discrepancies.len(), found.cleared.len()), (0, 0), "{opinions:?}");
+        assert!(found.is_clean() && found.words_found == found.words_in_book);
+    }
+}
+
+#[test]
+fn small_words_and_parts_of_words_are_not_doubted_for_want_of_confidence() {
+    assert_eq!(unsure_of(PAGE, "was", &[]).0, 0);
+    let page = PAGE.replace("harbour", "harbour-side");
+    assert_eq!((unsure_of(&page, "side", &[]).0, unsure_of(&page, "hills", &[]).0), (0, 1));
+}
+
+#[test]
+fn what_the_words_alone_make_likely_is_not_cleared() {
+    let (found, questions) = questions(PAGE, &PAGE.replace("harbour", "hardware"));
+    let settle = |prior: f32| {
+        let mut found = found.clone();
+        let opinions = vec![Opinion { to_heard: -1.0, to_nothing: 7.0, prior: Some(prior) }];
+        found.settle(&[by_scores(questions[0].about.clone(), opinions)]);
+        (found.discrepancies.len(), found.cleared.len())
+    };
+    assert_eq!(settle(-3.0), (0, 1));
+    assert_eq!(settle(2.0), (1, 0));
+}
+
+#[test]
+fn a_prior_is_what_silence_makes_of_the_first_reading_and_the_last() {
+    let (_, questions) = questions(PAGE, &PAGE.replace("harbour", "philosophy"));
+    let with = |word: &str| format!("they had gone down to the {word}long before the sun was over");
+    assert_eq!(questions[0].prior(), [with("harbour "), with("")]);
+    let readings = [scored(&[-1.0]), scored(&[-4.0]), scored(&[-3.0]), scored(&[-20.0]), scored(&[-16.0])];
+    let opinion = Opinion { to_heard: 3.0, to_nothing: 2.0, prior: Some(-4.0) };
+    assert_eq!(questions[0].opinion(&readings), Some(opinion));
 }

@@ -360,6 +360,7 @@ mod tests {
             heard: String::new(),
             lost: 5,
             breaks_off: false,
+            guessed: false,
             settled: None,
             opinions: Vec::new(),
         };
