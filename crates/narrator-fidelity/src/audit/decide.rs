@@ -61,12 +61,20 @@ pub(super) fn decide(
     let (Some(nats), false) = (evidence, it.written.split_whitespace().all(is_slight)) else {
         return settled;
     };
-    let unheard = missing.is_some_and(|parts| !parts[part].is_empty() && !parts[part].iter().all(is_spelled));
+    // Even of a name: the audio is better explained by nothing, and by far by what was heard.
+    let is_another =
+        mean(opinions, |it| it.to_nothing) < 0.0 && mean(opinions, |it| it.to_heard) <= -SOMETHING_ELSE_NATS;
+    let unheard = is_another
+        || missing.is_some_and(|parts| !parts[part].is_empty() && !parts[part].iter().all(is_spelled));
     match settled {
         Settled::Cleared if nats < SAID_NATS => Settled::Open,
         Settled::Open if is_alone && nats < HARDLY_SAID_NATS && unheard => Settled::Confirmed,
         settled => settled,
     }
+}
+
+fn mean(opinions: &[Opinion], of: fn(&Opinion) -> f32) -> f32 {
+    opinions.iter().map(of).sum::<f32>() / opinions.len() as f32
 }
 
 fn by_scores_and_transcripts(
@@ -103,16 +111,18 @@ fn heard_again(it: &Discrepancy, scored: Settled, missing: &[Complaint], opinion
         missing if missing.iter().all(is_spelled) && !nobody_can_spell_it => Settled::Open,
         _ => {
             let there = opinions.iter().all(|it| it.to_nothing >= THERE_NATS);
-            let to_heard = opinions.iter().map(|it| it.to_heard).sum::<f32>() / opinions.len() as f32;
-            if there && to_heard >= -HARDLY_NATS { Settled::Open } else { Settled::Confirmed }
+            if there && mean(opinions, |it| it.to_heard) >= -HARDLY_NATS {
+                Settled::Open
+            } else {
+                Settled::Confirmed
+            }
         }
     }
 }
 
 /// What the listeners' scores say together. They are averaged: one may be sure and the other at a loss.
 fn scored(it: &Discrepancy, is_alone: bool, opinions: &[Opinion]) -> Settled {
-    let mean = |of: fn(&Opinion) -> f32| opinions.iter().map(of).sum::<f32>() / opinions.len() as f32;
-    let (to_heard, to_nothing) = (mean(|it| it.to_heard), mean(|it| it.to_nothing));
+    let (to_heard, to_nothing) = (mean(opinions, |it| it.to_heard), mean(opinions, |it| it.to_nothing));
     let is_there = |nats: f32| match nats {
         nats if nats >= THERE_NATS => Some(true),
         nats if nats <= NOT_THERE_NATS => Some(false),

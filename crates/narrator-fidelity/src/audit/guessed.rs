@@ -13,7 +13,7 @@ use super::{BookWord, Difference, Discrepancy};
 use crate::align::Edit;
 
 /// Mean log-probability of a word's tokens below which it may have been guessed.
-const UNSURE_LOG_PROB: f32 = -0.4;
+const UNSURE_LOG_PROB: f32 = -0.5;
 /// Differences before a word that may still reach to it.
 const NEAR: usize = 8;
 

@@ -31,6 +31,8 @@ pub struct Question {
     pub readings: Vec<String>,
     /// Of each difference, the bytes of its words in the first reading.
     pub parts: Vec<Range<u32>>,
+    /// Whether a transcript of the place is of use: of a word that was written down once, another tells nothing.
+    pub to_write_down: bool,
 }
 
 impl Question {
@@ -125,7 +127,8 @@ fn question(
     } else if first.guessed {
         readings.remove(1);
     }
-    Some(Question { about, start_ms, end_ms, readings, parts })
+    let to_write_down = !first.guessed;
+    Some(Question { about, start_ms, end_ms, readings, parts, to_write_down })
 }
 
 /// Of each difference, the bytes of its words behind so many others.

@@ -24,11 +24,16 @@ use super::{Audit, Difference, Discrepancy};
 use crate::verdict::Complaint;
 
 /// One listener is enough where what is written is so much better than nothing, for each difference, and hardly worse
-/// than what was heard. At 7 a cut word and two that were replaced are plain, of 300.
+/// than what was heard. At 7 a cut word and two that were replaced are plain, of 300;
 const PLAINLY_NATS: f32 = 8.0;
 const HARDLY_NATS: f32 = 3.0;
-/// Of a word that was heard as it is written, more: the words alone may speak for it by nine.
+/// or so much better, when so much of it is what the audio says.
+const CLEARLY_NATS: f32 = 6.0;
+const CLEAR_EVIDENCE_NATS: f32 = 10.0;
+/// Of a word that was heard as it is written, more is wanted: the words alone may speak for it by nine;
 const PLAINLY_GUESSED_NATS: f32 = 10.0;
+/// or evidence, of which a word that is not there has none.
+const GUESSED_EVIDENCE_NATS: f32 = 4.0;
 
 /// What came of a question.
 #[derive(Clone, PartialEq, Debug)]
@@ -108,8 +113,15 @@ impl Audit {
     pub fn is_answered(&self, answer: &Answer) -> bool {
         let about = answer.about.start as usize..answer.about.end as usize;
         let guessed = self.discrepancies[about.clone()].iter().all(|it| it.guessed);
-        let plainly = if guessed { PLAINLY_GUESSED_NATS } else { PLAINLY_NATS * about.len() as f32 };
-        let plain = |it: &Opinion| it.to_nothing >= plainly && it.to_heard >= -HARDLY_NATS;
+        let each = about.len() as f32;
+        let says = |it: &Opinion, nats: f32| it.evidence().is_some_and(|evidence| evidence >= nats);
+        let plain = |it: &Opinion| match guessed {
+            true => it.to_nothing >= PLAINLY_GUESSED_NATS || says(it, GUESSED_EVIDENCE_NATS),
+            false => {
+                let clear = it.to_nothing >= CLEARLY_NATS * each && says(it, CLEAR_EVIDENCE_NATS);
+                it.to_heard >= -HARDLY_NATS && (it.to_nothing >= PLAINLY_NATS * each || clear)
+            }
+        };
         !answer.opinions.is_empty()
             && answer.opinions.iter().all(plain)
             && self.discrepancies[about]

@@ -28,13 +28,14 @@ pub(super) struct Asked {
 }
 
 impl Excerpt {
-    /// All readings are scored, where `beams` are given; what is said there is then written down once, with so many.
+    /// All readings are scored, where `beams` are given; what is said there is then written down once, with so many, if
+    /// that is of use.
     /// With `prior`, those that a prior is made of are scored against silence after them.
     pub fn of(question: &Question, beams: Option<u16>, prior: bool) -> Self {
         let readings = question.readings.iter().enumerate().filter(|_| beams.is_some());
         let readings = readings.map(|(at, reading)| Asked {
             text: Some(reading.clone()),
-            beams: beams.filter(|_| at == 0),
+            beams: beams.filter(|_| at == 0 && question.to_write_down),
             unheard: false,
         });
         let priors = question.prior().into_iter().filter(|_| prior);

@@ -82,12 +82,15 @@ pub fn run(subject: &Subject<'_>, means: &mut Means<'_>) -> Result<Outcome, Fail
     };
     put(&mut heard, &all, 0, ask(&first, Some(1), false, &all)?);
     let answer = |(question, heard): (&Question, &Testimonies)| question.answer(heard);
-    let answers = questions.iter().zip(&heard).map(answer);
-    let doubted: Vec<usize> =
-        answers.enumerate().filter(|(_, it)| !found.is_answered(it)).map(|(at, _)| at).collect();
-    put(&mut heard, &doubted, 0, ask(&first, None, true, &doubted)?);
+    let doubted = |heard: &[Testimonies]| -> Vec<usize> {
+        let answers = questions.iter().zip(heard).map(answer);
+        answers.enumerate().filter(|(_, it)| !found.is_answered(it)).map(|(at, _)| at).collect()
+    };
+    let unplain = doubted(&heard);
+    put(&mut heard, &unplain, 0, ask(&first, None, true, &unplain)?);
+    let left = doubted(&heard);
     if let Some(second) = second {
-        put(&mut heard, &doubted, 1, ask(&second, Some(SEARCH_BEAMS), true, &doubted)?);
+        put(&mut heard, &left, 1, ask(&second, Some(SEARCH_BEAMS), true, &left)?);
     }
     let answers: Vec<Answer> = questions.iter().zip(&heard).map(answer).collect();
     found.settle(&answers);

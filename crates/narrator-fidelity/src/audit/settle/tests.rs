@@ -448,3 +448,18 @@ fn a_prior_is_what_silence_makes_of_the_first_reading_and_the_last() {
     let opinion = Opinion { to_heard: 3.0, to_nothing: 2.0, prior: Some(-4.0) };
     assert_eq!(questions[0].opinion(&readings), Some(opinion));
 }
+
+#[test]
+fn a_name_that_is_nothing_like_what_is_heard_is_lost_when_the_audio_says_nothing_of_it() {
+    let page = PAGE.replace("harbour", "Bennet");
+    let (found, questions) = questions(&page, &PAGE.replace("harbour", "Beans"));
+    let settle = |to_heard: f32, to_nothing: f32, prior: f32| {
+        let mut found = found.clone();
+        let opinions = vec![Opinion { to_heard, to_nothing, prior: Some(prior) }];
+        found.settle(&[by_scores(questions[0].about.clone(), opinions)]);
+        found.words_lost()
+    };
+    assert_eq!(settle(-15.0, -2.0, -5.0), 1);
+    assert_eq!(settle(-15.0, -2.0, -16.0), 0, "silence would have it far worse");
+    assert_eq!(settle(-4.0, -2.0, -5.0), 0, "it may be his spelling");
+}
