@@ -115,13 +115,13 @@ impl Audit {
         let guessed = self.discrepancies[about.clone()].iter().all(|it| it.guessed);
         let each = about.len() as f32;
         let says = |it: &Opinion, nats: f32| it.evidence().is_some_and(|evidence| evidence >= nats);
-        let plain = |it: &Opinion| match guessed {
-            true => it.to_nothing >= PLAINLY_GUESSED_NATS || says(it, GUESSED_EVIDENCE_NATS),
-            false => {
-                let clear = it.to_nothing >= CLEARLY_NATS * each && says(it, CLEAR_EVIDENCE_NATS);
-                it.to_heard >= -HARDLY_NATS && (it.to_nothing >= PLAINLY_NATS * each || clear)
-            }
+        let plainly_guessed =
+            |it: &Opinion| it.to_nothing >= PLAINLY_GUESSED_NATS || says(it, GUESSED_EVIDENCE_NATS);
+        let plainly_doubted = |it: &Opinion| {
+            let clearly = it.to_nothing >= CLEARLY_NATS * each && says(it, CLEAR_EVIDENCE_NATS);
+            it.to_heard >= -HARDLY_NATS && (it.to_nothing >= PLAINLY_NATS * each || clearly)
         };
+        let plain = |it: &Opinion| if guessed { plainly_guessed(it) } else { plainly_doubted(it) };
         !answer.opinions.is_empty()
             && answer.opinions.iter().all(plain)
             && self.discrepancies[about]
