@@ -24,10 +24,10 @@ const WORSE_THAN_NOTHING_NATS: f32 = -4.0;
 const SOMETHING_ELSE_NATS: f32 = 10.0;
 
 /// Of a word with something to say that is there, the audio itself says at least so much, beside what the words make
-/// likely: of 70 that were misheard the least had 7.6, of 959 that were heard without confidence 2.2. Of 19 words that were
-/// replaced, and that recognisers made fit, the audio of 13 said less.
+/// likely: of 84 that were misheard the least had 7.6, and the next 12.6. Of 33 words that were replaced 19 had less.
 const SAID_NATS: f32 = 7.0;
-/// Of one that is not there it says next to nothing.
+/// Of one that is not there it says next to nothing: of 19 that were cut out 18 had less than none. Of 959 that are there
+/// and were heard without confidence the least had 2.2.
 const UNSAID_NATS: f32 = 1.0;
 /// In between, where no transcript has it either.
 const HARDLY_SAID_NATS: f32 = 5.0;
