@@ -43,7 +43,8 @@ impl Transcriber for Ear {
         progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
     ) -> Result<Vec<Result<Hearing, EngineError>>, EngineError> {
         assert!(batch.len() <= self.info.max_batch as usize, "a batch is never larger than it may be");
-        let _ = progress(1);
+        // It is said once that nobody wants it any more, at whichever look that is found out.
+        let mut wanted = progress(1).is_continue();
         if batch.len() > self.budget {
             return Err(EngineError::new(EngineErrorKind::OutOfMemory, "tried to allocate 2 GiB"));
         }
@@ -52,7 +53,8 @@ impl Transcriber for Ear {
             text.split(' ').next().unwrap_or_default().to_owned()
         };
         if batch.iter().any(|request| first(request) == "endless") {
-            while progress(2).is_continue() {
+            while wanted {
+                wanted = progress(2).is_continue();
                 thread::yield_now();
             }
             return Err(EngineError::new(EngineErrorKind::Cancelled, "not wanted any more"));
