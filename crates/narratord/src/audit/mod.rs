@@ -86,7 +86,8 @@ pub fn run(subject: &Subject<'_>, means: &mut Means<'_>) -> Result<Outcome, Fail
         let answers = questions.iter().zip(heard).map(answer);
         answers.enumerate().filter(|(_, it)| !found.is_answered(it)).map(|(at, _)| at).collect()
     };
-    let unplain = doubted(&heard);
+    // Who could not hear a place has nothing that a prior could be taken from.
+    let unplain: Vec<usize> = doubted(&heard).into_iter().filter(|&at| !heard[at].is_empty()).collect();
     put(&mut heard, &unplain, 0, ask(&first, None, true, &unplain)?);
     let left = doubted(&heard);
     if let Some(second) = second {
