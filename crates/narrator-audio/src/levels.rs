@@ -25,7 +25,7 @@ const MAX_GAIN_DB: f64 = 30.0;
 const fn margin_db(format: Format) -> f64 {
     match format {
         Format::Flac | Format::Wav => 0.1,
-        Format::M4b => 1.5,
+        Format::M4b => 1.8,
         Format::Mp3 => 1.4,
         Format::Opus => 2.4,
     }

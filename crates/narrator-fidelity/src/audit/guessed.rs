@@ -1,8 +1,9 @@
 //! Words that were heard as they are written by a recogniser that was not sure of them.
 //!
 //! A recogniser is a reader too: of `my dear, you must` it writes the third word though nobody says it, if the fourth
-//! follows. It is less sure of it then than of what it hears. So a word that has something to say and was heard
-//! without confidence is asked about like a doubt, and is one only when the answer says that it is not there.
+//! follows. It is less sure of it then than of what it hears, and finds little room for it. So a word that has
+//! something to say and was heard without confidence is asked about like a doubt, and is one only when the answer says
+//! that it is not there.
 
 use std::ops::Range;
 
@@ -14,6 +15,9 @@ use crate::align::Edit;
 
 /// Mean log-probability of a word's tokens below which it may have been guessed.
 const UNSURE_LOG_PROB: f32 = -0.5;
+/// The same of a word that has less time than this for each letter: six letters in a quarter of a second.
+const SQUEEZED_LOG_PROB: f32 = -0.25;
+const SQUEEZED_LETTER_MS: u32 = 45;
 /// Differences before a word that may still reach to it.
 const NEAR: usize = 8;
 
@@ -31,7 +35,7 @@ pub(super) fn find(all: &mut Vec<Discrepancy>, book: &[BookWord], heard: &[Heard
         let is_part = |other: Option<&Edit>| other.is_some_and(|other| other.text == edit.text);
         let is_part = is_part(at.checked_sub(1).and_then(|at| edits.get(at))) || is_part(edits.get(at + 1));
         if edit.kind.is_right()
-            && said.log_prob < UNSURE_LOG_PROB
+            && may_be_guessed(said)
             && !is_part
             && !is_slight(&word.text)
             && !is_doubted(edit)
@@ -40,6 +44,16 @@ pub(super) fn find(all: &mut Vec<Discrepancy>, book: &[BookWord], heard: &[Heard
             all.push(Discrepancy { guessed: true, ..found });
         }
     }
+}
+
+fn may_be_guessed(said: &HeardWord) -> bool {
+    let length_ms = said.end_ms.saturating_sub(said.start_ms);
+    said.log_prob < if is_squeezed(&said.text, length_ms) { SQUEEZED_LOG_PROB } else { UNSURE_LOG_PROB }
+}
+
+/// Whether so much time is less than the word takes to say.
+pub(super) fn is_squeezed(word: &str, length_ms: u32) -> bool {
+    length_ms < SQUEEZED_LETTER_MS * word.chars().filter(|c| c.is_alphabetic()).count() as u32
 }
 
 fn of<'a, T>(all: &'a [T], range: &Range<u32>) -> &'a [T] {

@@ -33,7 +33,7 @@ use narrator_core::{HeardWord, Span};
 use serde::{Deserialize, Serialize};
 
 pub use book::{BookWord, book_words};
-pub use question::Question;
+pub use question::{Question, Rivals};
 pub use settle::{Answer, Opinion, Settled};
 pub use skipped::skipped;
 
@@ -90,6 +90,9 @@ pub struct Discrepancy {
     /// What each listener of the second look made of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub opinions: Vec<Opinion>,
+    /// The same of this difference by itself, where others touch it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own_opinions: Vec<Opinion>,
 }
 
 /// What the audit found.

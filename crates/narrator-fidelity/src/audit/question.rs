@@ -20,6 +20,9 @@ const WORD_MS: u32 = 90;
 /// of the text skips a passage at little cost, so that scores tell nothing, and nobody mishears silence as a sentence.
 const MOST_TOO_MANY: usize = 3;
 
+/// Differences that touch are asked about one by one too, up to so many: more of them are other text.
+const MOST_PARTS: usize = 6;
+
 /// One place, read in several ways.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Question {
@@ -27,21 +30,26 @@ pub struct Question {
     pub about: Range<u32>,
     pub start_ms: u32,
     pub end_ms: u32,
-    /// The frame with the book's words in it, with what was heard, and with neither; each once.
+    /// The frame with the book's words in it, and the readings that it is held against; each once. All are scored
+    /// against the audio, and against silence: that tells what the words alone make of the place.
     pub readings: Vec<String>,
+    /// With all that was heard in place of the book's words, and with neither.
+    pub rivals: Rivals,
+    /// Of each difference by itself, all others being as they are written; none where there are too many.
+    pub own: Vec<Rivals>,
     /// Of each difference, the bytes of its words in the first reading.
     pub parts: Vec<Range<u32>>,
     /// Whether a transcript of the place is of use: of a word that was written down once, another tells nothing.
     pub to_write_down: bool,
 }
 
-impl Question {
-    /// The readings whose likelihood without any audio tells what the words alone make of the place: what is written,
-    /// and nothing.
-    pub fn prior(&self) -> [&str; 2] {
-        let [first, .., last] = &self.readings[..] else { return [""; 2] };
-        [first, last]
-    }
+/// The readings that what is written is held against.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Rivals {
+    /// The one with what was heard;
+    pub heard: u32,
+    /// and the one with nothing.
+    pub nothing: u32,
 }
 
 impl Audit {
@@ -121,20 +129,49 @@ fn question(
         let parts = [frame.clone(), aloud(middle), behind.clone()];
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
     };
-    let mut readings = vec![framed(&written(book, &own)), framed(&heard_text(heard, &place)), framed("")];
-    if own.is_empty() || place.is_empty() {
-        readings.pop();
-    } else if first.guessed {
-        readings.remove(1);
-    }
+    let mut readings = vec![framed(&written(book, &own))];
+    let mut read = |middle: &str| {
+        let reading = framed(middle);
+        let known = readings.iter().position(|known| *known == reading);
+        known.unwrap_or_else(|| {
+            readings.push(reading);
+            readings.len() - 1
+        }) as u32
+    };
+    let rivals = if first.guessed {
+        let nothing = read("");
+        Rivals { heard: nothing, nothing }
+    } else {
+        Rivals { heard: read(&heard_text(heard, &place)), nothing: read("") }
+    };
+    let own = match group.len() {
+        1 => vec![rivals],
+        2..=MOST_PARTS => {
+            let with = |at: usize, other: &str| {
+                let parts = group.iter().map(own_words).enumerate();
+                let parts = parts.map(|(part, words)| if part == at { other } else { words });
+                parts.collect::<Vec<_>>().join(" ")
+            };
+            let rivals = group.iter().enumerate();
+            rivals
+                .map(|(at, it)| Rivals { heard: read(&with(at, &it.heard)), nothing: read(&with(at, "")) })
+                .collect()
+        }
+        _ => Vec::new(),
+    };
     let to_write_down = !first.guessed;
-    Some(Question { about, start_ms, end_ms, readings, parts, to_write_down })
+    Some(Question { about, start_ms, end_ms, readings, rivals, own, parts, to_write_down })
+}
+
+/// What the book has in place of a difference.
+fn own_words(it: &Discrepancy) -> &str {
+    if it.words.is_empty() || says_elsewhere(it) { "" } else { &it.written }
 }
 
 /// Of each difference, the bytes of its words behind so many others.
 fn parts(group: &[Discrepancy], mut at: usize) -> Vec<Range<u32>> {
     let part = |it: &Discrepancy| {
-        let length = if it.words.is_empty() || says_elsewhere(it) { 0 } else { aloud(&it.written).len() };
+        let length = aloud(own_words(it)).len();
         let part = at as u32..(at + length) as u32;
         at += if length > 0 { length + 1 } else { 0 };
         part

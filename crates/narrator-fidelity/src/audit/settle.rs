@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::again::retold;
 use super::decide::decide;
-use super::question::Question;
+use super::question::{Question, Rivals};
 use super::sort::is_slight;
 use super::{Audit, Difference, Discrepancy};
 use crate::verdict::Complaint;
@@ -30,17 +30,25 @@ const HARDLY_NATS: f32 = 3.0;
 /// or so much better, when so much of it is what the audio says.
 const CLEARLY_NATS: f32 = 6.0;
 const CLEAR_EVIDENCE_NATS: f32 = 10.0;
+/// Whatever the scores are, the audio has to say so much for it ([`Opinion::sound`]).
+const PLAIN_SOUND_NATS: f32 = 6.0;
 /// Of a word that was heard as it is written, more is wanted: the words alone may speak for it by nine;
 const PLAINLY_GUESSED_NATS: f32 = 10.0;
 /// or evidence, of which a word that is not there has none.
 const GUESSED_EVIDENCE_NATS: f32 = 4.0;
 
+/// How much heavier what the audio says for the word that was heard weighs than what it says against silence: see
+/// decision 10.
+const CONTRAST: f32 = 1.5;
+
 /// What came of a question.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Answer {
     pub about: Range<u32>,
-    /// One for each listener who could score the readings.
+    /// One for each listener who could score the readings: of all differences together,
     pub opinions: Vec<Opinion>,
+    /// and of each difference by itself; none where there are too many for that.
+    pub own: Vec<Vec<Opinion>>,
     /// Of each difference, what the transcripts of the place hold against it; none where no listener wrote it down
     /// so that it can be believed.
     pub missing: Option<Vec<Vec<Complaint>>>,
@@ -53,16 +61,26 @@ pub struct Opinion {
     pub to_heard: f32,
     /// By how much it prefers what is written to nothing in its place.
     pub to_nothing: f32,
-    /// By how much it would if it heard silence: what the words around the place make of it. Absent where that was
-    /// not asked.
+    /// By how much it would prefer it to nothing if it heard silence: what the words alone make of the place. Absent
+    /// where it could not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prior: Option<f32>,
+    /// By how much it would then prefer it to what was heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard_prior: Option<f32>,
 }
 
 impl Opinion {
     /// What the audio itself says for what is written, and against nothing in its place.
     pub(super) fn evidence(&self) -> Option<f32> {
         self.prior.map(|prior| self.to_nothing - prior)
+    }
+
+    /// The same, less for all that the audio itself says for what was heard instead: two spellings of a name sound
+    /// alike, and a word that was put in another's place sounds like itself.
+    pub(super) fn sound(&self) -> Option<f32> {
+        let over_heard = self.to_heard - self.heard_prior?;
+        Some(self.evidence()? + CONTRAST * over_heard.min(0.0))
     }
 }
 
@@ -79,32 +97,52 @@ pub enum Settled {
 
 impl Question {
     /// Everything that was heard, put together: for each listener one hearing for each reading, the first of them
-    /// with a transcript, and then, if it was asked, for each text of the prior.
+    /// with a transcript, and then one of silence for each.
     pub fn answer(&self, testimonies: &[Vec<Hearing>]) -> Answer {
-        let opinions: Vec<Opinion> = testimonies.iter().filter_map(|it| self.opinion(it)).collect();
+        let scores: Vec<Scores> =
+            testimonies.iter().filter_map(|it| Scores::of(it, self.readings.len())).collect();
+        let of = |rivals: &Rivals| scores.iter().map(|it| it.opinion(*rivals)).collect();
         let firsts: Vec<&Hearing> = testimonies.iter().filter_map(|it| it.first()).collect();
         Answer {
             about: self.about.clone(),
-            opinions,
+            opinions: of(&self.rivals),
+            own: self.own.iter().map(of).collect(),
             missing: retold(&self.readings[0], &self.parts, &firsts),
         }
     }
+}
 
-    /// A listener's opinion from its scores of the readings; none when it could not score them.
-    pub fn opinion(&self, readings: &[Hearing]) -> Option<Opinion> {
-        let mut sums = readings.iter().map(|hearing| {
-            let words = hearing.scored.iter().map(|word| word.log_prob);
-            (!hearing.scored.is_empty()).then(|| words.sum::<f32>()).filter(|sum| sum.is_finite())
-        });
-        let written = sums.next()??;
-        let others: Vec<f32> =
-            sums.by_ref().take(self.readings.len().saturating_sub(1)).collect::<Option<_>>()?;
-        let (&first, &last) = (others.first()?, others.last()?);
-        let prior = match [sums.next(), sums.next()] {
-            [Some(written), Some(nothing)] => Some(written? - nothing?),
-            _ => None,
+/// One listener's log-probabilities of all readings.
+#[derive(Debug)]
+struct Scores {
+    aloud: Vec<f32>,
+    /// If it heard silence; none where it could not tell.
+    silent: Option<Vec<f32>>,
+}
+
+impl Scores {
+    /// None when one of the readings could not be scored.
+    fn of(hearings: &[Hearing], readings: usize) -> Option<Self> {
+        let sums = |hearings: &[Hearing]| -> Option<Vec<f32>> {
+            let sum = |hearing: &Hearing| {
+                let words = hearing.scored.iter().map(|word| word.log_prob);
+                (!hearing.scored.is_empty()).then(|| words.sum::<f32>()).filter(|sum| sum.is_finite())
+            };
+            hearings.iter().map(sum).collect()
         };
-        Some(Opinion { to_heard: written - first, to_nothing: written - last, prior })
+        let (aloud, silent) = hearings.split_at_checked(readings)?;
+        Some(Self { aloud: sums(aloud)?, silent: sums(silent).filter(|it| it.len() == readings) })
+    }
+
+    fn opinion(&self, rivals: Rivals) -> Opinion {
+        let over = |scores: &[f32], rival: u32| scores[0] - scores[rival as usize];
+        let prior = |rival: u32| self.silent.as_deref().map(|scores| over(scores, rival));
+        Opinion {
+            to_heard: over(&self.aloud, rivals.heard),
+            to_nothing: over(&self.aloud, rivals.nothing),
+            prior: prior(rivals.nothing),
+            heard_prior: prior(rivals.heard),
+        }
     }
 }
 
@@ -123,7 +161,12 @@ impl Audit {
             it.to_heard >= -HARDLY_NATS && (it.to_nothing >= PLAINLY_NATS * each || clearly)
         };
         let plain = |it: &Opinion| if guessed { plainly_guessed(it) } else { plainly_doubted(it) };
-        !answer.opinions.is_empty()
+        let sounds = |(own, it): (&Vec<Opinion>, &Discrepancy)| {
+            let sounds = |it: &Opinion| it.sound().is_none_or(|nats| nats >= PLAIN_SOUND_NATS);
+            guessed || it.written.split_whitespace().all(is_slight) || own.iter().all(sounds)
+        };
+        answer.own.iter().zip(&self.discrepancies[about.clone()]).all(sounds)
+            && !answer.opinions.is_empty()
             && answer.opinions.iter().all(plain)
             && self.discrepancies[about]
                 .iter()
@@ -139,9 +182,13 @@ impl Audit {
             for (part, at) in answer.about.clone().enumerate() {
                 let it = &mut self.discrepancies[at as usize];
                 it.opinions.clone_from(&answer.opinions);
+                let own = answer.own.get(part).map_or(&[][..], Vec::as_slice);
+                if !is_alone {
+                    it.own_opinions = own.to_vec();
+                }
                 // What is plainly heard needs no transcript.
                 let missing = answer.missing.as_deref().filter(|_| !is_answered);
-                let settled = decide(it, is_alone, &answer.opinions, missing, part);
+                let settled = decide(it, is_alone, (&answer.opinions, own), missing, part);
                 it.settled = Some(settled);
                 match settled {
                     Settled::Confirmed => confirm(it, missing.map_or(0, |parts| parts[part].len()) as u32),

@@ -136,6 +136,7 @@ pub(super) fn discrepancy(
         guessed: false,
         settled: None,
         opinions: Vec::new(),
+        own_opinions: Vec::new(),
     }
 }
 

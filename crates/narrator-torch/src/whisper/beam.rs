@@ -1,4 +1,5 @@
-//! Beam search: several hypotheses of one row are followed at once.
+//! Beam search: several hypotheses of a row are followed at once, and several rows together: the weights are read
+//! once for all of them.
 //!
 //! As the model's publisher does it: of all ways to go on, as many as there are beams are kept; a hypothesis
 //! that ends is put aside; when as many have ended as there are beams, the likeliest by token wins.
@@ -63,57 +64,108 @@ fn go_on(
     (next, parents)
 }
 
+/// A row that is being searched.
+#[derive(Debug)]
+struct Search<'r, 'a> {
+    row: &'r mut Row<'a>,
+    going: Vec<Hypothesis>,
+    ended: Vec<Hypothesis>,
+}
+
+impl Search<'_, '_> {
+    fn is_done(&self, beams: usize) -> bool {
+        self.ended.len() >= beams || self.going.first().is_none_or(|one| one.tokens.len() >= self.row.most)
+    }
+
+    /// The token that hypothesis `beam` read last. Beams that nothing follows read along with the first.
+    fn last(&self, beam: usize) -> Option<i64> {
+        let one = self.going.get(beam).or(self.going.first())?;
+        one.tokens.last().or(self.row.prompt.last()).copied()
+    }
+}
+
 impl Model {
-    /// Writes one row down with as many hypotheses as `cache` and `audio` have rows, all of them copies of the
-    /// row, which has read all of its prompt but the last token.
+    /// Writes rows down, with as many hypotheses for each as `cache` has rows for one of them: copies of it, which
+    /// have read all of its prompt but the last token. `audio` is what each row hears.
     pub(crate) fn search(
         &self,
-        row: &mut Row,
-        cache: Cache,
+        rows: Vec<&mut Row>,
+        mut cache: Cache,
         audio: &Audio,
         told: &mut Told<'_>,
     ) -> Result<(), EngineError> {
-        let beams = cache.lengths.len();
-        let (mut cache, mut going, mut ended) = (cache, vec![Hypothesis::default()], Vec::new());
-        while ended.len() < beams && going.first().is_some_and(|one| one.tokens.len() < row.most) {
-            let ways = self.ways(row, &going, &cache, audio, beams).doing("searching")?;
-            let parents;
-            (going, parents) = go_on(&going, ways, beams, self.vocabulary.end_of_text, &mut ended);
+        let beams = cache.lengths.len() / rows.len();
+        let search = |row| Search { row, going: vec![Hypothesis::default()], ended: Vec::new() };
+        let mut searches: Vec<Search> = rows.into_iter().map(search).collect();
+        let mut going: Vec<usize> = (0..searches.len()).collect();
+        // Of those that still go on, once one of them does not.
+        let mut narrowed: Option<Audio> = None;
+        loop {
+            let left: Vec<usize> =
+                (0..going.len()).filter(|&at| !searches[going[at]].is_done(beams)).collect();
+            if left.is_empty() {
+                break;
+            }
+            if left.len() < going.len() {
+                let hypotheses: Vec<usize> =
+                    left.iter().flat_map(|&at| at * beams..(at + 1) * beams).collect();
+                let own = narrowed.as_ref().unwrap_or(audio).select(&left);
+                narrowed = Some(own.doing("leaving finished rows behind")?);
+                cache = cache.select(&hypotheses).doing("leaving finished rows behind")?;
+                going = left.iter().map(|&at| going[at]).collect();
+            }
+            let audio = narrowed.as_ref().unwrap_or(audio);
+            let ways = self.ways(&searches, &going, &cache, audio).doing("searching")?;
+            let mut followed = Vec::with_capacity(cache.lengths.len());
+            for ((at, &search), ways) in going.iter().enumerate().zip(ways) {
+                let Search { going, ended, .. } = &mut searches[search];
+                let parents;
+                (*going, parents) = go_on(going, ways, beams, self.vocabulary.end_of_text, ended);
+                let first = parents.first().copied().unwrap_or(0);
+                followed
+                    .extend((0..beams).map(|beam| at * beams + parents.get(beam).copied().unwrap_or(first)));
+            }
             for length in &mut cache.lengths {
                 *length += 1;
             }
-            if going.is_empty() {
-                break;
-            }
-            // Beams that nothing follows read along with the first.
-            let rows: Vec<usize> =
-                (0..beams).map(|at| parents.get(at).copied().unwrap_or(parents[0])).collect();
-            cache = cache.select(&rows).doing("following the best hypotheses")?;
+            cache.follow(&followed).doing("following the best hypotheses")?;
             still_wanted(told)?;
         }
-        let candidates = if ended.is_empty() { going } else { ended };
-        let best = candidates.into_iter().max_by(|a, b| a.by_token().total_cmp(&b.by_token()));
-        let Hypothesis { tokens, log_probs, .. } = best.unwrap_or_default();
-        row.written = Written { tokens, log_probs, ended: true, attention: Vec::new() };
-        self.attend_again(row, cache, audio).doing("finding the words' times")?;
+        for Search { row, going, ended } in &mut searches {
+            let candidates = if ended.is_empty() { going } else { ended };
+            let best = candidates.drain(..).max_by(|a, b| a.by_token().total_cmp(&b.by_token()));
+            let Hypothesis { tokens, log_probs, .. } = best.unwrap_or_default();
+            row.written = Written { tokens, log_probs, ended: true, attention: Vec::new() };
+        }
+        let rows = searches.into_iter().map(|search| search.row).collect();
+        self.attend_again(rows, audio).doing("finding the words' times")?;
         still_wanted(told)
     }
 
+    /// How each of the searches `going` may go on.
     fn ways(
         &self,
-        row: &Row,
-        going: &[Hypothesis],
+        searches: &[Search],
+        going: &[usize],
         cache: &Cache,
         audio: &Audio,
-        beams: usize,
-    ) -> Torch<Vec<Way>> {
-        let last =
-            |at: usize| going.get(at).unwrap_or(&going[0]).tokens.last().or(row.prompt.last()).copied();
-        let tokens: Vec<i64> = (0..beams).map(|at| last(at).unwrap_or(self.vocabulary.start)).collect();
+    ) -> Torch<Vec<Vec<Way>>> {
+        let beams = cache.lengths.len() / going.len();
+        let last = |beam: usize| searches[going[beam / beams]].last(beam % beams);
+        let tokens: Vec<i64> =
+            (0..cache.lengths.len()).map(|beam| last(beam).unwrap_or(self.vocabulary.start)).collect();
         let pass = self.decoder.read(&tokens, cache, audio, false)?;
-        let begins = going[0].tokens.is_empty();
-        let places: Vec<Place> = (0..going.len()).map(|row| Place { row, position: 0, begins }).collect();
-        let mut ways = Vec::new();
+        let mut places = Vec::new();
+        for (at, &search) in going.iter().enumerate() {
+            let hypotheses = &searches[search].going;
+            let begins = hypotheses[0].tokens.is_empty();
+            places.extend((0..hypotheses.len()).map(|beam| Place {
+                row: at * beams + beam,
+                position: 0,
+                begins,
+            }));
+        }
+        let mut ways = vec![Vec::new(); going.len()];
         self.over_logits(&pass.states, &places, |mut logits, places| {
             self.rule_out(&mut logits, places)?;
             // One more than there are beams, since one of them may be the end.
@@ -121,20 +173,31 @@ impl Model {
             let (log_probs, tokens) = logits.f_log_softmax(-1, Kind::Float)?.f_topk(most, -1, true, true)?;
             let from = places.iter().flat_map(|place| std::iter::repeat_n(place.row, most as usize));
             let likely = to_ints(&tokens)?.into_iter().zip(to_floats(&log_probs)?);
-            ways.extend(from.zip(likely).map(|(from, (token, log_prob))| (from, token, log_prob)));
+            for (from, (token, log_prob)) in from.zip(likely) {
+                ways[from / beams].push((from % beams, token, log_prob));
+            }
             Ok(())
         })?;
         Ok(ways)
     }
 
     /// Reads what was written once more, for its attention.
-    fn attend_again(&self, row: &mut Row, mut cache: Cache, audio: &Audio) -> Torch<()> {
-        let beams = cache.lengths.len();
-        cache.lengths.fill(0);
-        let all = [row.prompt.as_slice(), &row.written.tokens].concat();
-        let pass = self.decoder.read(&all.repeat(beams), &cache, audio, true)?;
-        let from = row.prompt.len() - 1;
-        pass.keep_attention(0, from..all.len(), &mut row.written.attention)
+    fn attend_again(&self, rows: Vec<&mut Row>, audio: &Audio) -> Torch<()> {
+        let written: Vec<Vec<i64>> =
+            rows.iter().map(|row| [row.prompt.as_slice(), &row.written.tokens].concat()).collect();
+        let n = written.iter().map(Vec::len).max().unwrap_or(1);
+        let mut filled = Vec::with_capacity(written.len() * n);
+        for tokens in &written {
+            filled.extend_from_slice(tokens);
+            filled.extend(std::iter::repeat_n(self.vocabulary.end_of_text, n - tokens.len()));
+        }
+        let cache = self.decoder.cache(rows.len(), n as i64)?;
+        let pass = self.decoder.read(&filled, &cache, audio, true)?;
+        for ((at, row), tokens) in rows.into_iter().enumerate().zip(&written) {
+            let from = row.prompt.len() - 1;
+            pass.keep_attention(at, from..tokens.len(), &mut row.written.attention)?;
+        }
+        Ok(())
     }
 }
 

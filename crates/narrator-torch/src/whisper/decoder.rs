@@ -4,6 +4,8 @@
 //! pass takes the same number of new tokens from every row; a row with fewer is filled up, and what the
 //! filling wrote is overwritten by the row's next pass, since a pass writes where its row's tokens end.
 //!
+//! Several rows in turn may hear the same piece: it is kept once, and they look at it together.
+//!
 //! A row's attention to the audio is kept for the alignment heads, from which word times are read.
 
 use std::ops::Range;
@@ -50,7 +52,7 @@ pub(crate) struct Decoder {
 /// What rows hear: keys and values of their windows.
 #[derive(Debug)]
 pub(crate) struct Audio {
-    /// Of every layer, `[rows, heads, frames, dim]`.
+    /// Of every layer, `[pieces, heads, frames, dim]`.
     layers: Vec<(Tensor, Tensor)>,
 }
 
@@ -69,7 +71,7 @@ pub(crate) struct Cache {
 pub(crate) struct Pass {
     /// `[rows, n, width]`, ready for [`Decoder::logits`].
     pub(crate) states: Tensor,
-    /// Attention of the alignment heads, `[rows, heads, n, frames]`, float32; where it was asked for.
+    /// Attention of the alignment heads, `[pieces, heads, n of each row, frames]`, float32; where it was asked for.
     pub(crate) attention: Option<Tensor>,
 }
 
@@ -162,8 +164,9 @@ impl Decoder {
         Ok(Cache { layers, capacity, lengths: vec![0; rows] })
     }
 
-    /// Reads `n` tokens of every row, row after row in `tokens`, behind those that it has read. The caller
-    /// then sets the cache's lengths to what counts.
+    /// Reads `n` tokens of every row, row after row in `tokens`, behind those that it has read. As many rows in turn
+    /// hear each piece of `audio` as there are rows for a piece. The caller then sets the cache's lengths to what
+    /// counts.
     pub(crate) fn read(&self, tokens: &[i64], cache: &Cache, audio: &Audio, attention: bool) -> Torch<Pass> {
         let rows = cache.lengths.len() as i64;
         let n = tokens.len() as i64 / rows;
@@ -256,7 +259,10 @@ impl Layer {
         heads: i64,
         aligned: Option<&mut Vec<Tensor>>,
     ) -> Torch {
-        let q = split_heads(&self.cross_q.run(&self.cross_norm.run(x)?)?, heads)?;
+        let shape = x.size();
+        // Where a token stands is nothing to the audio: all that look at one piece do so as one row.
+        let x = x.f_view([k.size()[0], -1, shape[2]])?;
+        let q = split_heads(&self.cross_q.run(&self.cross_norm.run(&x)?)?, heads)?;
         let heard = match (&self.aligned, aligned) {
             (Some(which), Some(aligned)) => {
                 let scale = (q.size()[3] as f64).sqrt().recip();
@@ -267,14 +273,14 @@ impl Layer {
             }
             _ => attend(&q, k, v, None)?,
         };
-        x.f_add(&self.cross_out.run(&merge_heads(&heard)?)?)
+        x.f_add(&self.cross_out.run(&merge_heads(&heard)?)?)?.f_view(shape.as_slice())
     }
 }
 
 impl Audio {
-    /// The rows `rows`, in that order; a row may come more than once.
-    pub(crate) fn select(&self, rows: &[usize]) -> Torch<Self> {
-        Ok(Self { layers: select(&self.layers, rows)? })
+    /// The pieces `pieces`, in that order; a piece may come more than once.
+    pub(crate) fn select(&self, pieces: &[usize]) -> Torch<Self> {
+        Ok(Self { layers: select(&self.layers, pieces)? })
     }
 }
 
@@ -288,14 +294,34 @@ impl Cache {
         })
     }
 
+    /// Has every row go on from what another has read, `parents[row]`; all have read as much.
+    pub(crate) fn follow(&mut self, parents: &[usize]) -> Torch<()> {
+        if parents.iter().copied().eq(0..parents.len()) {
+            return Ok(());
+        }
+        let read = self.lengths.iter().max().copied().unwrap_or(0).min(self.capacity);
+        let index = index(parents, &self.layers)?;
+        for kept in self.layers.iter().flat_map(|(keys, values)| [keys, values]) {
+            let mut kept = kept.f_narrow(1, 0, read)?;
+            let parents = kept.f_index_select(0, &index)?;
+            kept.f_copy_(&parents)?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn capacity(&self) -> i64 {
         self.capacity
     }
 }
 
 fn select(layers: &[(Tensor, Tensor)], rows: &[usize]) -> Torch<Vec<(Tensor, Tensor)>> {
-    let index: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
-    let device = layers.first().map_or(Device::Cpu, |(keys, _)| keys.device());
-    let index = Tensor::f_from_slice(&index)?.f_to_device(device)?;
+    let index = index(rows, layers)?;
     layers.iter().map(|(k, v)| Ok((k.f_index_select(0, &index)?, v.f_index_select(0, &index)?))).collect()
+}
+
+/// `rows` where `layers` are.
+fn index(rows: &[usize], layers: &[(Tensor, Tensor)]) -> Torch {
+    let rows: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
+    let device = layers.first().map_or(Device::Cpu, |(keys, _)| keys.device());
+    Tensor::f_from_slice(&rows)?.f_to_device(device)
 }

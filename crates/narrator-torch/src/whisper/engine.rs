@@ -4,7 +4,7 @@
 //! decoded together. Each request fails alone; an error of libtorch is the
 //! whole call's.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::Path;
 
 use narrator_core::{HeardWord, Hearing, ScoredWord};
@@ -70,8 +70,13 @@ struct Asked<'a> {
     language: Option<i64>,
     context: Vec<i64>,
     audio_ms: u32,
-    /// Indices of its pieces.
-    pieces: std::ops::Range<usize>,
+    /// Indices of its pieces, which other requests may share.
+    pieces: Range<usize>,
+}
+
+/// Whether two requests hear the same, in the same language: what one was cut to does for both.
+fn is_same_audio(one: &HearingRequest, other: &HearingRequest) -> bool {
+    (one.sample_rate, &one.language) == (other.sample_rate, &other.language) && one.pcm == other.pcm
 }
 
 impl Transcriber for Whisper {
@@ -93,8 +98,12 @@ impl Transcriber for Whisper {
             if unwanted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let mut pieces = Vec::new();
-        let asked: Vec<Result<Asked, EngineError>> =
-            batch.iter().map(|request| self.prepare(request, &mut pieces)).collect();
+        let mut asked: Vec<Result<Asked, EngineError>> = Vec::with_capacity(batch.len());
+        for request in batch {
+            let same = asked.iter().flatten().find(|other| is_same_audio(other.request, request));
+            let same = same.map(|other| other.pieces.clone());
+            asked.push(self.prepare(request, same, &mut pieces));
+        }
         still_wanted(&mut told)?;
         self.find_languages(&asked, &mut pieces, &mut told)?;
         let mut writings = Vec::with_capacity(pieces.len());
@@ -117,9 +126,11 @@ impl Transcriber for Whisper {
 }
 
 impl Whisper {
+    /// Reads a request, and cuts its audio to pieces unless they are there: `same`.
     fn prepare<'a>(
         &self,
         request: &'a HearingRequest,
+        same: Option<Range<usize>>,
         pieces: &mut Vec<Piece>,
     ) -> Result<Asked<'a>, EngineError> {
         if request.sample_rate == 0 {
@@ -149,6 +160,19 @@ impl Whisper {
         };
         let most = (self.model.config.shape.max_target_positions / CONTEXT_SHARE - 1).max(0) as usize;
         context.drain(..context.len().saturating_sub(most));
+        let own = same.unwrap_or_else(|| self.cut(request, pieces));
+        Ok(Asked {
+            request,
+            expected,
+            language,
+            context,
+            audio_ms: (request.pcm.len() as u64 * 1000 / u64::from(request.sample_rate)) as u32,
+            pieces: own,
+        })
+    }
+
+    /// Adds the pieces of a request's audio; returns which they are.
+    fn cut(&self, request: &HearingRequest, pieces: &mut Vec<Piece>) -> Range<usize> {
         let samples = Resampler::new(request.sample_rate, SAMPLE_RATE).run(&request.pcm);
         let first = pieces.len();
         let longest = self.model.config.shape.max_source_positions as usize * FRAME;
@@ -157,14 +181,7 @@ impl Whisper {
                 pieces.push(Piece::new(samples[range.clone()].to_vec(), range.start / FRAME));
             }
         }
-        Ok(Asked {
-            request,
-            expected,
-            language,
-            context,
-            audio_ms: (request.pcm.len() as u64 * 1000 / u64::from(request.sample_rate)) as u32,
-            pieces: first..pieces.len(),
-        })
+        first..pieces.len()
     }
 
     /// Finds the language of requests that do not say it, from their first pieces.

@@ -14,9 +14,12 @@ pub(crate) const ROWS: usize = 16;
 /// most keeps a second recogniser ahead of any voice.
 const GOOD_ROWS: u64 = 4;
 
-/// Hypotheses that a search follows, each with its own copy of what the row heard: what narratord asks for when
-/// a take is in doubt.
+/// Hypotheses that a search follows: what narratord asks for when a take is in doubt.
 const SEARCH_ROWS: u64 = 5;
+/// Windows that are searched together on a card;
+pub(crate) const SEARCHES: usize = 2;
+/// and on a CPU, which reads the weights more slowly, and is searched with short takes.
+pub(crate) const SEARCHES_ON_CPU: usize = 8;
 
 /// Copies of logits over the whole vocabulary, in float32, of so many positions as are looked at together.
 const LOGIT_COPIES: u64 = 4;
@@ -38,8 +41,8 @@ impl Working {
             (size(shape.d_model), size(shape.max_source_positions), size(shape.max_target_positions));
         // Keys and values, of what was heard and of what was written.
         let kept = |places: u64| 2 * size(shape.decoder_layers) * width * places * number_bytes;
-        // A search follows the best hypotheses by copying what each wrote.
-        let search = SEARCH_ROWS * (kept(frames) + 2 * kept(tokens));
+        // A search follows the best hypotheses by copying what each wrote; they all hear one copy of the window.
+        let search = SEARCHES as u64 * (kept(frames) + SEARCH_ROWS * 2 * kept(tokens));
         // One layer at a time: what goes in and its norm, queries, keys and values joined and apart, what comes
         // out; and the perceptron before and behind its curve.
         let encoding = frames * (9 * width + 2 * size(shape.encoder_ffn_dim)) * number_bytes;

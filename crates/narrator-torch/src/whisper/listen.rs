@@ -142,7 +142,7 @@ impl Model {
         told: &mut Told<'_>,
     ) -> Result<(), EngineError> {
         let mut order: Vec<usize> = (0..writings.len()).collect();
-        order.sort_by_key(|&at| pieces[writings[at].piece].frames());
+        order.sort_by_key(|&at| (pieces[writings[at].piece].frames(), writings[at].piece));
         for group in order.chunks(self.rows) {
             self.listen_to_group(pieces, writings, group, told)?;
         }
@@ -156,9 +156,10 @@ impl Model {
         group: &[usize],
         told: &mut Told<'_>,
     ) -> Result<(), EngineError> {
-        let heard: Vec<&Piece> = group.iter().map(|&at| &pieces[writings[at].piece]).collect();
-        let states = self.encode(&heard, told)?;
-        self.attempt(&states, pieces, writings, group, told)?;
+        // Several texts may be asked of one piece, which is encoded once.
+        let (heard, pieces_of) = shared(group.iter().map(|&at| writings[at].piece));
+        let states = self.encode(&heard.iter().map(|&at| &pieces[at]).collect::<Vec<_>>(), told)?;
+        self.attempt(&states, &pieces_of, pieces, writings, group, told)?;
         let mut doubted: Vec<usize> = group.to_vec();
         for temperature in TEMPERATURES {
             doubted.retain(|&at| {
@@ -171,12 +172,9 @@ impl Model {
             for &at in &doubted {
                 writings[at].again(temperature, self.vocabulary.no_timestamps);
             }
-            let rows: Vec<i64> =
-                (0_i64..).zip(group).filter(|(_, at)| doubted.contains(at)).map(|(row, _)| row).collect();
-            let again = Tensor::f_from_slice(&rows)
-                .and_then(|rows| states.f_index_select(0, &rows.f_to_device(self.device)?))
-                .doing("choosing what to hear again")?;
-            self.attempt(&again, pieces, writings, &doubted, told)?;
+            let again = pieces_of.iter().zip(group).filter(|(_, at)| doubted.contains(at));
+            let again: Vec<usize> = again.map(|(&piece, _)| piece).collect();
+            self.attempt(&states, &again, pieces, writings, &doubted, told)?;
             for &at in &doubted {
                 let writing = &mut writings[at];
                 // The next temperature draws on from here.
@@ -194,16 +192,27 @@ impl Model {
         judge(written.mean_log_prob(), ratio, writing.no_speech)
     }
 
-    /// Decodes a group, of which `states` `[group, frames, width]` are the encoder's.
+    /// What each row of a group hears: of `states` `[pieces, frames, width]` the piece that is its own.
+    fn audio_of_rows(&self, states: &Tensor, pieces_of: &[usize]) -> Torch<Audio> {
+        let (heard, rows) = shared(pieces_of.iter().copied());
+        let heard: Vec<i64> = heard.into_iter().map(|at| at as i64).collect();
+        let heard = Tensor::f_from_slice(&heard)?.f_to_device(self.device)?;
+        let audio = self.decoder.audio(&states.f_index_select(0, &heard)?)?;
+        if heard.size()[0] as usize == rows.len() { Ok(audio) } else { audio.select(&rows) }
+    }
+
+    /// Decodes a group, of whose pieces `states` `[pieces, frames, width]` are the encoder's; `pieces_of` tells which of
+    /// them is whose.
     fn attempt(
         &self,
         states: &Tensor,
+        pieces_of: &[usize],
         pieces: &[Piece],
         writings: &mut [Writing],
         group: &[usize],
         told: &mut Told<'_>,
     ) -> Result<(), EngineError> {
-        let audio = self.decoder.audio(states).doing("projecting what was heard")?;
+        let audio = self.audio_of_rows(states, pieces_of).doing("projecting what was heard")?;
         let mut tasks: Vec<Task> = group
             .iter()
             .map(|&at| {
@@ -236,14 +245,30 @@ impl Model {
             rows.push(row);
         }
         let width = states.size()[1] as usize;
-        for (at, row) in rows.iter_mut().enumerate() {
+        let beams_of = |at: usize, row: &Row| {
             let writing = &writings[group[at]];
-            if writing.transcribe && writing.beams > 1 && !row.goes_alone() {
-                let copies = vec![at; writing.beams];
-                let own = cache.select(&copies).and_then(|cache| Ok((cache, audio.select(&copies)?)));
-                let (cache, audio) = own.doing("copying a row for each beam")?;
-                self.search(row, cache, &audio, told)?;
+            if writing.transcribe && !row.goes_alone() { writing.beams } else { 1 }
+        };
+        let mut searched: Vec<(usize, usize, &mut Row)> = rows
+            .iter_mut()
+            .enumerate()
+            .map(|(at, row)| (beams_of(at, row), at, row))
+            .filter(|(beams, ..)| *beams > 1)
+            .collect();
+        searched.sort_by_key(|(beams, ..)| *beams);
+        let mut searched = searched.into_iter().peekable();
+        while let Some((beams, at, row)) = searched.next() {
+            let (mut own, mut together) = (vec![at], vec![row]);
+            while let Some((_, at, row)) =
+                searched.next_if(|next| next.0 == beams && own.len() < self.searches)
+            {
+                own.push(at);
+                together.push(row);
             }
+            let copies: Vec<usize> = own.iter().flat_map(|&at| std::iter::repeat_n(at, beams)).collect();
+            let copied = cache.select(&copies).and_then(|cache| Ok((cache, audio.select(&own)?)));
+            let (cache, audio) = copied.doing("copying a row for each beam")?;
+            self.search(together, cache, &audio, told)?;
         }
         self.write(&mut rows, cache, audio, told)?;
         for ((mut row, &at), frames) in rows.into_iter().zip(group).zip(frames) {
@@ -256,4 +281,18 @@ impl Model {
         }
         Ok(())
     }
+}
+
+/// What is in `all`, each once, and where among that each of `all` is.
+fn shared(all: impl Iterator<Item = usize>) -> (Vec<usize>, Vec<usize>) {
+    let mut distinct: Vec<usize> = Vec::new();
+    let places = all
+        .map(|one| {
+            distinct.iter().position(|&known| known == one).unwrap_or_else(|| {
+                distinct.push(one);
+                distinct.len() - 1
+            })
+        })
+        .collect();
+    (distinct, places)
 }

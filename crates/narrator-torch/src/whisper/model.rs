@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 use super::config::Config;
 use super::decoder::Decoder;
 use super::encoder::Encoder;
-use super::limits::{ROWS, Working};
+use super::limits::{ROWS, SEARCHES, SEARCHES_ON_CPU, Working};
 use super::mel::LogMel;
 use super::rules::Suppressed;
 use super::tokenizer::Vocabulary;
@@ -34,6 +34,8 @@ pub(crate) struct Model {
     pub(crate) device: Device,
     /// Pieces that are decoded together.
     pub(crate) rows: usize,
+    /// Pieces that are searched together.
+    pub(crate) searches: usize,
     /// Whether windows are computed whole, as the reference does, to compare with it.
     pub(crate) whole_windows: bool,
     /// The files that tensors may lie in; last, so that it is let go last.
@@ -71,6 +73,7 @@ impl Model {
             other_case: vocabulary.other_case(),
             device,
             rows: ROWS,
+            searches: if device == Device::Cpu { SEARCHES_ON_CPU } else { SEARCHES },
             whole_windows: false,
             _mappings: folder.mappings(),
             vocabulary,

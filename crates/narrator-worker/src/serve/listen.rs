@@ -8,8 +8,9 @@
 //!
 //! Invariants:
 //! - a request goes into the engine when all its announced samples are there, and not before;
-//! - requests go in the order in which they became whole, and a batch never holds more than the engine
-//!   takes, nor more than the orchestrator set;
+//! - requests go in the order in which they became whole, and a batch never holds more audio than the engine
+//!   takes, nor more than the orchestrator set: short requests go in greater numbers, which share the reading of
+//!   weights as well as a few long ones;
 //! - a batch that memory does not hold is halved: the older half is heard again, the younger one fails, as
 //!   the rows of a voice do.
 //!
@@ -45,6 +46,8 @@ const MOST_REQUESTS: u32 = 64;
 /// The same on a CPU, where a larger batch is hardly faster, and a call of it is a minute's work that nobody
 /// can interrupt.
 const MOST_REQUESTS_CPU: u32 = 32;
+/// What a recogniser hears at once.
+const WINDOW_S: f64 = 30.0;
 /// Length and rate of what is heard at warm-up: a second of silence, which every recogniser takes.
 const WARM_UP_RATE: u32 = 16_000;
 /// Rates that audio can have.
@@ -73,7 +76,7 @@ pub(super) struct Listener<'a> {
     coming: Vec<Coming>,
     /// Whole, in the order in which they became so.
     waiting: VecDeque<Coming>,
-    /// Requests in one call: what the orchestrator set, less after memory ran out.
+    /// Windows' worth of audio in one call: what the orchestrator set, less after memory ran out.
     batch: usize,
     max_batch: usize,
     draining: bool,
@@ -133,7 +136,7 @@ pub(super) fn begin<'a>(
     })
 }
 
-/// Requests in a call, of so many announced ones.
+/// Windows in a call, of so many announced ones.
 fn batch_of(rows: u32) -> usize {
     (rows / BATCHES).max(1) as usize
 }
@@ -174,7 +177,7 @@ impl Listener<'_> {
 
     fn turn(&mut self, commands: &mut Receiver<ToWorker>) -> Result<(), Ending> {
         self.take_commands(commands)?;
-        let batch: Vec<Coming> = self.waiting.drain(..self.batch.min(self.waiting.len())).collect();
+        let batch: Vec<Coming> = self.waiting.drain(..self.next_batch()).collect();
         self.pulse.set_load(batch.len(), self.waiting.len() + self.coming.len());
         for each in &batch {
             self.outbox.send(&FromWorker::Accepted { request: each.request })?;
@@ -183,6 +186,16 @@ impl Listener<'_> {
         self.pulse.set_load(0, self.waiting.len() + self.coming.len());
         self.look_at_memory();
         Ok(())
+    }
+
+    /// How many of those that wait go into the next call.
+    fn next_batch(&self) -> usize {
+        let mut audio_s = 0.0;
+        let fits = |coming: &&Coming| {
+            audio_s += coming.pcm.len() as f64 / f64::from(coming.listen.sample_rate.max(1));
+            audio_s <= self.batch as f64 * WINDOW_S
+        };
+        self.waiting.iter().take_while(fits).count().max(1).min(self.waiting.len())
     }
 
     fn take_commands(&mut self, commands: &mut Receiver<ToWorker>) -> Result<(), Ending> {

@@ -28,19 +28,20 @@ pub(super) struct Asked {
 }
 
 impl Excerpt {
-    /// All readings are scored, where `beams` are given; what is said there is then written down once, with so many, if
-    /// that is of use.
-    /// With `prior`, those that a prior is made of are scored against silence after them.
-    pub fn of(question: &Question, beams: Option<u16>, prior: bool) -> Self {
-        let readings = question.readings.iter().enumerate().filter(|_| beams.is_some());
-        let readings = readings.map(|(at, reading)| Asked {
-            text: Some(reading.clone()),
-            beams: beams.filter(|_| at == 0 && question.to_write_down),
-            unheard: false,
-        });
-        let priors = question.prior().into_iter().filter(|_| prior);
-        let priors = priors.map(|text| Asked { text: Some(text.to_owned()), beams: None, unheard: true });
-        Self { at_ms: question.start_ms..question.end_ms, asked: readings.chain(priors).collect() }
+    /// All readings are scored, against what is there and against silence; what is said there is written down once,
+    /// with so many hypotheses at once, if that is of use.
+    pub fn of(question: &Question, beams: u16) -> Self {
+        let readings = |unheard: bool| {
+            question.readings.iter().enumerate().map(move |(at, reading)| Asked {
+                text: Some(reading.clone()),
+                beams: (at == 0 && !unheard && question.to_write_down).then_some(beams),
+                unheard,
+            })
+        };
+        Self {
+            at_ms: question.start_ms..question.end_ms,
+            asked: readings(false).chain(readings(true)).collect(),
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use crate::error::Failure;
 use crate::exit::Exit;
 
 /// Stretches that may wait for a recogniser: a batch for each of a few.
-const WAITING: usize = 16;
+const WAITING: usize = 32;
 /// Between two looks at how far it is.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 

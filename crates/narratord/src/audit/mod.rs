@@ -32,9 +32,10 @@ use hear::{Stretch, hear};
 use listen::{Listened, listen, listen_again};
 pub use outcome::{Outcome, Place, clock, tell, tell_ledger};
 
-/// Of so many words one may be asked about. A good book has one doubt in two hundred; one that has four times as
-/// many has more wrong with it than the last of them would tell, and asking must end some time.
-const WORDS_A_QUESTION: u32 = 50;
+/// Of so many words one may be asked about. A good book has one doubt in a hundred, and as many words again that were
+/// heard without confidence; one that has more has more wrong with it than the last of them would tell, and asking must
+/// end some time.
+const WORDS_A_QUESTION: u32 = 30;
 /// However short the book is.
 const QUESTIONS_AT_LEAST: u32 = 400;
 
@@ -76,22 +77,15 @@ pub fn run(subject: &Subject<'_>, means: &mut Means<'_>) -> Result<Outcome, Fail
     let (questions, unasked) = chosen(&found, found.questions(&book, &words));
     let mut heard: Vec<Testimonies> = vec![Vec::new(); questions.len()];
     let (first, second) = (means.hearers.first.clone(), means.hearers.second.clone());
-    let all: Vec<usize> = (0..questions.len()).collect();
-    let mut ask = |listener: &Hearer, beams: Option<u16>, prior: bool, asked: &[usize]| {
-        ask(subject, means, &language, listener, (beams, prior), &questions, asked)
-    };
-    put(&mut heard, &all, 0, ask(&first, Some(1), false, &all)?);
     let answer = |(question, heard): (&Question, &Testimonies)| question.answer(heard);
-    let doubted = |heard: &[Testimonies]| -> Vec<usize> {
-        let answers = questions.iter().zip(heard).map(answer);
-        answers.enumerate().filter(|(_, it)| !found.is_answered(it)).map(|(at, _)| at).collect()
-    };
-    // Who could not hear a place has nothing that a prior could be taken from.
-    let unplain: Vec<usize> = doubted(&heard).into_iter().filter(|&at| !heard[at].is_empty()).collect();
-    put(&mut heard, &unplain, 0, ask(&first, None, true, &unplain)?);
-    let left = doubted(&heard);
+    let all: Vec<usize> = (0..questions.len()).collect();
+    ask(subject, means, &language, (&first, 1), &questions, &all, &mut heard)?;
     if let Some(second) = second {
-        put(&mut heard, &left, 1, ask(&second, Some(SEARCH_BEAMS), true, &left)?);
+        // The first one's work is done.
+        let second = second.alone(first.on_cpu);
+        let answers = questions.iter().zip(&heard).map(answer).enumerate();
+        let left: Vec<usize> = answers.filter(|(_, it)| !found.is_answered(it)).map(|(at, _)| at).collect();
+        ask(subject, means, &language, (&second, SEARCH_BEAMS), &questions, &left, &mut heard)?;
     }
     let answers: Vec<Answer> = questions.iter().zip(&heard).map(answer).collect();
     found.settle(&answers);
@@ -117,38 +111,24 @@ fn chosen(found: &Audit, questions: Vec<Question>) -> (Vec<Question>, u32) {
     (asked, unasked)
 }
 
-/// What was heard of one question: of each listener a hearing for each reading, and then for its prior, if that was
-/// asked for.
+/// What was heard of one question: of each listener a hearing for each reading, and one of silence for each.
 type Testimonies = Vec<Vec<Hearing>>;
 
-/// Adds what a listener heard of the questions `asked` to its testimonies, which are the `nth` of each. Who cannot hear
-/// a place says nothing about it.
-fn put(heard: &mut [Testimonies], asked: &[usize], nth: usize, hearings: Vec<Option<Vec<Hearing>>>) {
-    for (&at, hearings) in asked.iter().zip(hearings) {
-        let testimonies = &mut heard[at];
-        match (hearings, testimonies.get_mut(nth)) {
-            (Some(hearings), Some(before)) => before.extend(hearings),
-            (Some(hearings), None) => testimonies.push(hearings),
-            (None, _) => {}
-        }
-    }
-}
-
-/// What a listener hears of the questions `asked`: of the readings with so many hypotheses at once, if with any, and of
-/// the prior, if that is wanted.
+/// Adds what a listener hears of the questions `asked`, which it writes down with so many hypotheses at once. Who cannot
+/// hear a place says nothing about it.
 fn ask(
     subject: &Subject<'_>,
     means: &mut Means<'_>,
     language: &str,
-    listener: &Hearer,
-    (beams, prior): (Option<u16>, bool),
+    (listener, beams): (&Hearer, u16),
     questions: &[Question],
     asked: &[usize],
-) -> Result<Vec<Option<Vec<Hearing>>>, Failure> {
+    heard: &mut [Testimonies],
+) -> Result<(), Failure> {
     if asked.is_empty() {
-        return Ok(Vec::new());
+        return Ok(());
     }
-    let excerpts: Vec<Excerpt> = asked.iter().map(|&at| Excerpt::of(&questions[at], beams, prior)).collect();
+    let excerpts: Vec<Excerpt> = asked.iter().map(|&at| Excerpt::of(&questions[at], beams)).collect();
     let counts: Vec<usize> = excerpts.iter().map(|excerpt| excerpt.asked.len()).collect();
     let (ffmpeg, files) = (means.ffmpeg.clone(), subject.files.to_vec());
     let produce = move |sender: &SyncSender<Stretch>| cut_out(&ffmpeg, &files, &excerpts, sender);
@@ -157,6 +137,8 @@ fn ask(
     let seen = |count: usize| progress(&format!("asking again about {of} places"), count as f64 * 5.0);
     let config = (means.pool)(listener)?;
     let mut hearings = hear(config, language.to_owned(), means.stop, means.told, seen, produce)?.into_iter();
-    let mut of_each = |count: usize| hearings.by_ref().take(count).collect::<Option<Vec<Hearing>>>();
-    Ok(counts.into_iter().map(&mut of_each).collect())
+    for (&at, count) in asked.iter().zip(counts) {
+        heard[at].extend(hearings.by_ref().take(count).collect::<Option<Vec<Hearing>>>());
+    }
+    Ok(())
 }

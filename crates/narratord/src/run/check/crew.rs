@@ -169,8 +169,11 @@ pub fn listening(
 ) -> PoolConfig {
     let on_cpu = hearer.seats.iter().filter(|seat| seat.device == "cpu").count();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    // Each has its share of the cores: more threads than cores only wait for each other.
-    let threads = (on_cpu > 0).then(|| (cores / on_cpu.max(1)).max(1) as u16);
+    // Each has its share of the cores: more threads than cores only wait for each other, and where voices have all of
+    // them a second thread costs more than it brings.
+    let voices_on_cpu = speaking.seats.iter().filter(|seat| seat.device == "cpu").count();
+    let share = if voices_on_cpu >= cores { 1 } else { (cores / on_cpu.max(1)).max(1) };
+    let threads = (on_cpu > 0).then_some(share as u16);
     PoolConfig {
         crew: Some(crew),
         craft: Craft::Listening,

@@ -24,6 +24,11 @@ const ENGLISH_ONLY: &str = ".en";
 /// word is the last.
 pub const SEARCH_BEAMS: u16 = 5;
 
+/// A CPU has weights in twice the width of the files, and joined ones beside their parts while they are loaded;
+const WEIGHTS_IN_MEMORY: u64 = 4;
+/// and works in so much.
+const WORKING_BYTES: u64 = 1 << 30;
+
 /// A recogniser and its seats.
 #[derive(Clone, Debug)]
 pub struct Hearer {
@@ -36,6 +41,19 @@ pub struct Hearer {
 impl Hearer {
     fn new(model: Model, devices: Vec<String>, on_cpu: usize) -> Self {
         Self { model, seats: devices.into_iter().map(Seat::on).collect(), on_cpu }
+    }
+
+    /// The same with the machine to itself: on a CPU in `count` processes, of one core each, if memory holds them.
+    pub fn alone(&self, count: usize) -> Self {
+        let memory = sysinfo::MemoryRefreshKind::nothing().with_ram();
+        let refresh = sysinfo::RefreshKind::nothing().with_memory(memory);
+        let free = sysinfo::System::new_with_specifics(refresh).available_memory();
+        let each = WEIGHTS_IN_MEMORY * bytes(&self.model) + WORKING_BYTES;
+        let most = usize::try_from(free / each).unwrap_or(count);
+        let is_on_cpu = self.seats.iter().all(|seat| seat.device == "cpu");
+        let seats =
+            if is_on_cpu { vec![Seat::on("cpu"); count.min(most).max(1)] } else { self.seats.clone() };
+        Self { seats, ..self.clone() }
     }
 
     /// What it wants of the devices.

@@ -363,6 +363,7 @@ mod tests {
             guessed: false,
             settled: None,
             opinions: Vec::new(),
+            own_opinions: Vec::new(),
         };
         let audit = Outcome {
             words_in_book: 12,
