@@ -84,10 +84,11 @@ pub(super) fn decide(
         || missing.is_some_and(|parts| !parts[part].is_empty() && !parts[part].iter().all(is_spelled));
     // Of differences that touch, all together may tell more than each does.
     let together = mean_of(opinions, Opinion::sound).is_some_and(|nats| nats <= SURELY_ANOTHER_NATS);
-    let is_another =
-        sound <= SURELY_ANOTHER_NATS || unheard && (sound <= ANOTHER_NATS || together && sound < SAID_NATS);
+    let is_gone = nats <= UNSAID_NATS
+        || sound <= SURELY_ANOTHER_NATS
+        || unheard && (sound <= ANOTHER_NATS || together && sound < SAID_NATS);
     match settled {
-        Settled::Cleared | Settled::Open if is_another => Settled::Confirmed,
+        Settled::Cleared | Settled::Open if is_gone => Settled::Confirmed,
         Settled::Open if nats < HARDLY_SAID_NATS && unheard => Settled::Confirmed,
         Settled::Cleared if nats < SAID_NATS || sound < SAME_NATS => Settled::Open,
         settled => settled,
