@@ -239,6 +239,52 @@ fn the_multilingual_model_finds_the_language_and_searches() {
 }
 
 #[test]
+fn searches_that_go_together_find_what_each_finds_alone() {
+    let texts = [TEXT, "Yes.", "It rained all night, and in the morning the road was gone.", "Who was it?"];
+    let requests: Vec<HearingRequest> = speak(&texts)
+        .iter()
+        .zip([3, 3, 2, 3])
+        .map(|(take, beams)| HearingRequest { beams, ..request(take, None, true) })
+        .collect();
+    let mut listener = listener("whisper-tiny.en");
+    let together = hear(&mut *listener, &requests);
+    for (request, together) in requests.iter().zip(&together) {
+        let alone = hear(&mut *listener, std::slice::from_ref(request)).remove(0);
+        assert_eq!(alone.text(), together.text());
+        assert!((alone.mean_log_prob - together.mean_log_prob).abs() < 0.1, "{alone:?} {together:?}");
+        for (one, other) in alone.words.iter().zip(&together.words) {
+            assert!(one.start_ms.abs_diff(other.start_ms) <= 60, "{one:?} {other:?}");
+        }
+    }
+}
+
+#[test]
+fn several_texts_of_one_take_are_each_scored_as_if_alone() {
+    let take = speak(&[TEXT]).remove(0);
+    let silence = vec![0.0; 2 * RATE];
+    let without = TEXT.replace("not ", "");
+    let requests = [
+        request(&take, Some(TEXT), false),
+        request(&take, Some(&without), true),
+        request(&silence, Some(TEXT), false),
+        request(&take, None, true),
+        request(&silence, Some(&without), false),
+    ];
+    let mut listener = listener("whisper-tiny.en");
+    let together = hear(&mut *listener, &requests);
+    for (request, together) in requests.iter().zip(&together) {
+        let alone = hear(&mut *listener, std::slice::from_ref(request)).remove(0);
+        assert_eq!((alone.text(), alone.audio_ms), (together.text(), together.audio_ms));
+        assert_eq!(alone.scored.len(), together.scored.len());
+        let sum = |heard: &Hearing| heard.scored.iter().map(|word| word.log_prob).sum::<f32>();
+        assert!((sum(&alone) - sum(together)).abs() < 2.0, "{alone:?} {together:?}");
+    }
+    let sum = |heard: &Hearing| heard.scored.iter().map(|word| word.log_prob).sum::<f32>();
+    assert!(sum(&together[0]) > sum(&together[1]) + 4.0, "the word is there");
+    assert!(sum(&together[2]) < sum(&together[0]) - 40.0, "silence says nothing of it");
+}
+
+#[test]
 fn a_voice_is_no_recogniser() {
     let error = load_transcriber(&model("starter-en"), &LoadOptions::default(), &mut |_, _| {})
         .err()

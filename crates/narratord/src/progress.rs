@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
+use crate::audit::Progress;
 use crate::output;
 
 /// Between two plain lines.
@@ -212,8 +213,17 @@ impl Display {
         }
     }
 
+    pub fn audit(&mut self, at: Progress) {
+        match at {
+            Progress::Hearing(seconds) => self.heard("hearing the audiobook", seconds),
+            Progress::Asking { places, part } => {
+                self.stage(&format!("asking again about {} places", output::count(places as u64)), part);
+            }
+        }
+    }
+
     /// Hearing, whose end is not known: seconds of audio heard.
-    pub fn heard(&mut self, name: &str, seconds: f64) {
+    fn heard(&mut self, name: &str, seconds: f64) {
         if let Some(bar) = &self.bar {
             bar.set_length(0);
             bar.set_prefix(name.to_string());

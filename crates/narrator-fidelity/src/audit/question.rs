@@ -5,7 +5,7 @@ use std::ops::Range;
 use narrator_core::HeardWord;
 use serde::{Deserialize, Serialize};
 
-use super::sort::{heard_text, written};
+use super::sort::{heard_text, is_slight, written};
 use super::{Audit, BookWord, Difference, Discrepancy};
 
 /// Heard words on each side of the place. Six are two seconds: enough for a recogniser to find its way in.
@@ -41,6 +41,8 @@ pub struct Question {
     pub parts: Vec<Range<u32>>,
     /// Whether a transcript of the place is of use: of a word that was written down once, another tells nothing.
     pub to_write_down: bool,
+    /// Nothing but small words, which are never counted: one listener's scores tell whether to list them.
+    pub is_slight: bool,
 }
 
 /// The readings that what is written is held against.
@@ -159,8 +161,15 @@ fn question(
         }
         _ => Vec::new(),
     };
-    let to_write_down = !first.guessed;
-    Some(Question { about, start_ms, end_ms, readings, rivals, own, parts, to_write_down })
+    let is_slight = group.iter().all(has_only_slight_words);
+    let to_write_down = !first.guessed && !is_slight;
+    Some(Question { about, start_ms, end_ms, readings, rivals, own, parts, to_write_down, is_slight })
+}
+
+/// Whether a difference is about small words alone, on both sides, and not about so many that they count: nothing that
+/// is made of it will be sure.
+pub(super) fn has_only_slight_words(it: &Discrepancy) -> bool {
+    !it.sure && [&it.written, &it.heard].into_iter().flat_map(|text| text.split_whitespace()).all(is_slight)
 }
 
 /// What the book has in place of a difference.

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::again::retold;
 use super::decide::decide;
-use super::question::{Question, Rivals};
+use super::question::{Question, Rivals, has_only_slight_words};
 use super::sort::is_slight;
 use super::{Audit, Difference, Discrepancy};
 use crate::verdict::Complaint;
@@ -152,6 +152,9 @@ impl Audit {
     pub fn is_answered(&self, answer: &Answer) -> bool {
         let about = answer.about.start as usize..answer.about.end as usize;
         let guessed = self.discrepancies[about.clone()].iter().all(|it| it.guessed);
+        if self.discrepancies[about.clone()].iter().all(has_only_slight_words) {
+            return !answer.opinions.is_empty();
+        }
         let each = about.len() as f32;
         let says = |it: &Opinion, nats: f32| it.evidence().is_some_and(|evidence| evidence >= nats);
         let plainly_guessed =

@@ -79,6 +79,9 @@ pub(super) struct Listener<'a> {
     /// Windows' worth of audio in one call: what the orchestrator set, less after memory ran out.
     batch: usize,
     max_batch: usize,
+    /// Requests in one call: short ones fit in greater numbers.
+    most: usize,
+    max_most: usize,
     draining: bool,
     /// Commands that came while the engine worked.
     inbox: VecDeque<ToWorker>,
@@ -103,6 +106,7 @@ pub(super) fn begin<'a>(
     let announced = info.max_batch.max(1).saturating_mul(BATCHES).min(most);
     let max_rows = load.max_rows.unwrap_or(u32::MAX).min(announced).max(1);
     let max_batch = batch_of(max_rows);
+    let max_most = max_rows.min(info.max_batch.max(1)) as usize;
     let ready = ListenerReady {
         engine: info.engine,
         model: info.model,
@@ -129,6 +133,8 @@ pub(super) fn begin<'a>(
         waiting: VecDeque::new(),
         batch: max_batch,
         max_batch,
+        most: max_most,
+        max_most,
         draining: false,
         inbox: VecDeque::new(),
         outbox,
@@ -195,7 +201,8 @@ impl Listener<'_> {
             audio_s += coming.pcm.len() as f64 / f64::from(coming.listen.sample_rate.max(1));
             audio_s <= self.batch as f64 * WINDOW_S
         };
-        self.waiting.iter().take_while(fits).count().max(1).min(self.waiting.len())
+        let fitting = self.waiting.iter().take(self.most).take_while(fits).count();
+        fitting.max(1).min(self.waiting.len())
     }
 
     fn take_commands(&mut self, commands: &mut Receiver<ToWorker>) -> Result<(), Ending> {
@@ -239,6 +246,7 @@ impl Listener<'_> {
             }
             ToWorker::SetRows(set) => {
                 self.batch = batch_of(set.rows).min(self.max_batch);
+                self.most = (set.rows as usize).clamp(1, self.max_most);
                 Ok(())
             }
             ToWorker::Drain => {
@@ -349,8 +357,9 @@ impl Listener<'_> {
         match blame(error) {
             Blame::Row(FailureKind::OutOfMemory) => {
                 let leaving = batch.split_off(batch.len() / 2);
-                self.batch = batch.len().clamp(1, self.batch);
-                tracing::warn!(event = "worker.out_of_memory", batch = self.batch);
+                self.most = batch.len().max(1);
+                self.batch = self.batch.min(self.most);
+                tracing::warn!(event = "worker.out_of_memory", batch = self.most);
                 let why = error.to_string();
                 leaving.iter().try_for_each(|each| self.fail(each.request, FailureKind::OutOfMemory, &why))
             }

@@ -270,7 +270,21 @@ fn rows_are_set_from_outside() {
     let commands = [ToWorker::SetRows(SetRows { rows: 2 })].into_iter();
     let commands = commands.chain((1..=3).flat_map(|n| whole(n, "words"))).chain([ToWorker::Drain]);
     let (heard, _) = outcomes(&play(Ear::new(4), commands).0);
-    assert!(heard.iter().all(|(_, size)| size == "1"), "{heard:?}");
+    let sizes: Vec<_> = heard.iter().map(|(_, size)| size.as_str()).collect();
+    assert_eq!(sizes, ["2", "2", "1"]);
+}
+
+#[test]
+fn of_long_requests_a_call_takes_fewer_than_of_short_ones() {
+    // In a call four windows of half a minute, or eight requests.
+    let samples = 25 * 16_000;
+    let long = |n| [listen(n, "long", samples as u64), pcm(n, samples)];
+    let commands = (1..=6).flat_map(long).chain((7..=14).flat_map(|n| whole(n, "short")));
+    let ear = Ear { info: ListenerInfo { max_batch: 64, ..Ear::new(64).info }, budget: usize::MAX };
+    let load = [ToWorker::SetRows(SetRows { rows: 8 })];
+    let (said, _) = play(ear, load.into_iter().chain(commands).chain([ToWorker::Drain]));
+    let sizes: Vec<_> = outcomes(&said).0.into_iter().map(|(_, size)| size).collect();
+    assert_eq!(sizes, [vec!["4"; 4], vec!["8"; 8], vec!["2"; 2]].concat());
 }
 
 #[test]

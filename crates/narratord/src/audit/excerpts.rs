@@ -28,8 +28,8 @@ pub(super) struct Asked {
 }
 
 impl Excerpt {
-    /// All readings are scored, against what is there and against silence; what is said there is written down once,
-    /// with so many hypotheses at once, if that is of use.
+    /// All readings are scored, against what is there and, unless they are of small words, against silence; what is said
+    /// there is written down once, with so many hypotheses at once, if that is of use.
     pub fn of(question: &Question, beams: u16) -> Self {
         let readings = |unheard: bool| {
             question.readings.iter().enumerate().map(move |(at, reading)| Asked {
@@ -38,10 +38,8 @@ impl Excerpt {
                 unheard,
             })
         };
-        Self {
-            at_ms: question.start_ms..question.end_ms,
-            asked: readings(false).chain(readings(true)).collect(),
-        }
+        let silent = readings(true).filter(|_| !question.is_slight);
+        Self { at_ms: question.start_ms..question.end_ms, asked: readings(false).chain(silent).collect() }
     }
 }
 

@@ -10,7 +10,7 @@ use narrator_fidelity::signal::{breaks, sounding};
 use super::excerpts::{Asked, Excerpt, cut_out};
 use super::hear::{Stretch, hear};
 use super::outcome::Unheard;
-use super::{Means, Subject};
+use super::{Means, Progress, Subject};
 use crate::error::Failure;
 
 /// What one pass over the whole audio gives.
@@ -54,7 +54,7 @@ pub(super) fn listen(
     let config = (means.pool)(&means.hearers.first)?;
     let seconds = |count: usize| count as f64 * 27.0;
     let progress = &mut *means.progress;
-    let seen = |count: usize| progress("hearing the audiobook", seconds(count));
+    let seen = |count: usize| progress(Progress::Hearing(seconds(count)));
     let hearings = hear(config, language.to_owned(), means.stop, means.told, seen, produce)?;
     let mut heard = Listened::default();
     for ((start_ms, length_ms, breaks, voice), hearing) in starts.into_iter().zip(hearings) {

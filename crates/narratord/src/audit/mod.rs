@@ -59,8 +59,16 @@ pub struct Means<'a> {
     pub pool: &'a dyn Fn(&Hearer) -> Result<narrator_pool::PoolConfig, Failure>,
     pub stop: &'a AtomicBool,
     pub told: &'a (dyn Fn(&PoolEvent) + Send + Sync),
-    /// Stage, and seconds of audio heard.
-    pub progress: &'a mut dyn FnMut(&str, f64),
+    pub progress: &'a mut dyn FnMut(Progress),
+}
+
+/// How far an audit is.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Progress {
+    /// Seconds of audio heard, of nobody knows how many.
+    Hearing(f64),
+    /// So much of the questions about so many places is answered, 0 to 1.
+    Asking { places: usize, part: f64 },
 }
 
 /// Hears the audio and holds it against the book.
@@ -132,9 +140,9 @@ fn ask(
     let counts: Vec<usize> = excerpts.iter().map(|excerpt| excerpt.asked.len()).collect();
     let (ffmpeg, files) = (means.ffmpeg.clone(), subject.files.to_vec());
     let produce = move |sender: &SyncSender<Stretch>| cut_out(&ffmpeg, &files, &excerpts, sender);
-    let of = asked.len();
+    let (places, of) = (asked.len(), counts.iter().sum::<usize>());
     let progress = &mut *means.progress;
-    let seen = |count: usize| progress(&format!("asking again about {of} places"), count as f64 * 5.0);
+    let seen = |count: usize| progress(Progress::Asking { places, part: count as f64 / of.max(1) as f64 });
     let config = (means.pool)(listener)?;
     let mut hearings = hear(config, language.to_owned(), means.stop, means.told, seen, produce)?.into_iter();
     for (&at, count) in asked.iter().zip(counts) {

@@ -62,7 +62,7 @@ pub fn verify(args: &VerifyArgs) -> Result<Exit, Failure> {
             pool: &|hearer| pool(&worker, hearer),
             stop: signals.asked(),
             told: &|_| {},
-            progress: &mut |stage, seconds| display.heard(stage, seconds),
+            progress: &mut |at| display.audit(at),
         },
     );
     display.clear();

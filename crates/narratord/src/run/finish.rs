@@ -228,7 +228,7 @@ fn audited(
             pool: &|hearer| verify::pool(work.worker, hearer),
             stop: work.stop,
             told: &told,
-            progress: &mut |stage, seconds| display.heard(stage, seconds),
+            progress: &mut |at| display.audit(at),
         },
     );
     match outcome {

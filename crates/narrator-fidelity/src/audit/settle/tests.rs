@@ -308,6 +308,19 @@ fn only_what_is_plainly_heard_needs_no_second_listener() {
 }
 
 #[test]
+fn of_small_words_one_listener_is_enough() {
+    let (found, questions) = questions(PAGE, &PAGE.replace("they had", "they has"));
+    let [question] = &questions[..] else { panic!("{questions:#?}") };
+    assert!(question.is_slight && !question.to_write_down);
+    let answered = |opinions: Vec<Opinion>| found.is_answered(&by_scores(question.about.clone(), opinions));
+    assert!(answered(vec![opinion(-9.0, -3.0)]) && !answered(Vec::new()));
+    // So many of them are a loss like any other.
+    let page = PAGE.replace("the sun", "it was to be as they had been at the sun");
+    let (found, questions) = self::questions(&page, PAGE);
+    assert!(found.discrepancies[0].sure && !questions[0].is_slight, "{found:#?}");
+}
+
+#[test]
 fn a_word_missing_beside_another_heard_otherwise_competes_with_it() {
     let page = PAGE.replace("harbour long", "harbour steps long");
     let said = PAGE.replace("harbour", "philosophy");
@@ -507,6 +520,20 @@ fn another_word_that_sounds_like_itself_is_no_spelling_of_the_one_that_is_writte
     assert_eq!(settle(5.0, None).0, Settled::Open);
     let unheard = Some(vec![vec![complaint("harbour", "hardware", 0.6)]]);
     assert_eq!(settle(5.0, unheard), (Settled::Confirmed, true, 1));
+}
+
+#[test]
+fn a_word_that_the_audio_says_is_not_lost_because_nobody_can_write_it() {
+    let (found, questions) = questions(PAGE, &PAGE.replace("harbour", "hardware"));
+    let missing = vec![vec![complaint("harbour", "hardware", 0.6)]];
+    let settle = |prior: f32| {
+        let mut found = found.clone();
+        let opinions = vec![Opinion { prior: Some(prior), heard_prior: Some(-9.0), ..opinion(-8.0, 3.0) }];
+        found.settle(&[answer(questions[0].about.clone(), opinions, Some(missing.clone()))]);
+        one(&found)
+    };
+    assert_eq!(settle(-8.0), (Settled::Confirmed, true, 1));
+    assert_eq!(settle(-10.0), (Settled::Open, false, 0));
 }
 
 #[test]
