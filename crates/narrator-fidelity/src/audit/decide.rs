@@ -42,8 +42,8 @@ const SAME_NATS: f32 = 5.0;
 /// Something else is said, where no transcript has what is written;
 const ANOTHER_NATS: f32 = 2.0;
 /// or whatever they have, since a recogniser that reads writes what is written: where the audio says little for it as well,
-const ANOTHER_YET_NATS: f32 = -5.0;
-const LITTLE_NATS: f32 = 10.0;
+const ANOTHER_YET_NATS: f32 = -4.0;
+const LITTLE_NATS: f32 = 9.0;
 /// and in any case. Of the 721 the least had -5.6, with evidence of 13.
 const SURELY_ANOTHER_NATS: f32 = -8.0;
 /// What scores and transcripts say is gone may be a name, or a word that nobody hears right, when so much sounds like it.
