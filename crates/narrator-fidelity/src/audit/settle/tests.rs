@@ -509,7 +509,7 @@ fn another_word_that_sounds_like_itself_is_no_spelling_of_the_one_that_is_writte
     let settle = |heard_prior: f32, missing: Option<Vec<Vec<Complaint>>>| {
         let mut found = found.clone();
         let opinions =
-            vec![Opinion { prior: Some(-2.0), heard_prior: Some(heard_prior), ..opinion(-1.0, 7.0) }];
+            vec![Opinion { prior: Some(-1.0), heard_prior: Some(heard_prior), ..opinion(-1.0, 7.0) }];
         found.settle(&[answer(questions[0].about.clone(), opinions, missing)]);
         one(&found)
     };
