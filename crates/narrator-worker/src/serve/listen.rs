@@ -76,12 +76,10 @@ pub(super) struct Listener<'a> {
     coming: Vec<Coming>,
     /// Whole, in the order in which they became so.
     waiting: VecDeque<Coming>,
-    /// Windows' worth of audio in one call: what the orchestrator set, less after memory ran out.
-    batch: usize,
-    max_batch: usize,
-    /// Requests in one call: short ones fit in greater numbers.
-    most: usize,
-    max_most: usize,
+    /// Requests that are announced: what the orchestrator set, less after memory ran out. How much of them goes into a
+    /// call follows from it.
+    rows: u32,
+    max_rows: u32,
     draining: bool,
     /// Commands that came while the engine worked.
     inbox: VecDeque<ToWorker>,
@@ -105,8 +103,6 @@ pub(super) fn begin<'a>(
     let most = if load.device == "cpu" { MOST_REQUESTS_CPU } else { MOST_REQUESTS };
     let announced = info.max_batch.max(1).saturating_mul(BATCHES).min(most);
     let max_rows = load.max_rows.unwrap_or(u32::MAX).min(announced).max(1);
-    let max_batch = batch_of(max_rows);
-    let max_most = max_rows.min(info.max_batch.max(1)) as usize;
     let ready = ListenerReady {
         engine: info.engine,
         model: info.model,
@@ -131,10 +127,8 @@ pub(super) fn begin<'a>(
         memory_read: Instant::now(),
         coming: Vec::new(),
         waiting: VecDeque::new(),
-        batch: max_batch,
-        max_batch,
-        most: max_most,
-        max_most,
+        rows: max_rows,
+        max_rows,
         draining: false,
         inbox: VecDeque::new(),
         outbox,
@@ -142,9 +136,9 @@ pub(super) fn begin<'a>(
     })
 }
 
-/// Windows in a call, of so many announced ones.
-fn batch_of(rows: u32) -> usize {
-    (rows / BATCHES).max(1) as usize
+/// Seconds of audio in a call, of so many announced requests: whole windows of half of them.
+fn audio_of(rows: u32) -> f64 {
+    f64::from((rows / BATCHES).max(1)) * WINDOW_S
 }
 
 /// Hears a second of nothing, so that what is lazy is done and what cannot work says so now.
@@ -196,12 +190,13 @@ impl Listener<'_> {
 
     /// How many of those that wait go into the next call.
     fn next_batch(&self) -> usize {
-        let mut audio_s = 0.0;
+        let most = self.rows.min(self.engine.info().max_batch) as usize;
+        let mut left_s = audio_of(self.rows);
         let fits = |coming: &&Coming| {
-            audio_s += coming.pcm.len() as f64 / f64::from(coming.listen.sample_rate.max(1));
-            audio_s <= self.batch as f64 * WINDOW_S
+            left_s -= coming.pcm.len() as f64 / f64::from(coming.listen.sample_rate);
+            left_s >= 0.0
         };
-        let fitting = self.waiting.iter().take(self.most).take_while(fits).count();
+        let fitting = self.waiting.iter().take(most).take_while(fits).count();
         fitting.max(1).min(self.waiting.len())
     }
 
@@ -245,8 +240,7 @@ impl Listener<'_> {
                 all.iter().try_for_each(|each| self.fail(each.request, FailureKind::Cancelled, "cancelled"))
             }
             ToWorker::SetRows(set) => {
-                self.batch = batch_of(set.rows).min(self.max_batch);
-                self.most = (set.rows as usize).clamp(1, self.max_most);
+                self.rows = set.rows.clamp(1, self.max_rows);
                 Ok(())
             }
             ToWorker::Drain => {
@@ -357,9 +351,8 @@ impl Listener<'_> {
         match blame(error) {
             Blame::Row(FailureKind::OutOfMemory) => {
                 let leaving = batch.split_off(batch.len() / 2);
-                self.most = batch.len().max(1);
-                self.batch = self.batch.min(self.most);
-                tracing::warn!(event = "worker.out_of_memory", batch = self.most);
+                self.rows = (batch.len() as u32).clamp(1, self.rows);
+                tracing::warn!(event = "worker.out_of_memory", batch = self.rows);
                 let why = error.to_string();
                 leaving.iter().try_for_each(|each| self.fail(each.request, FailureKind::OutOfMemory, &why))
             }
