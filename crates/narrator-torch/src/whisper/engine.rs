@@ -196,7 +196,8 @@ impl Whisper {
         }
         for asked in asked.iter().flatten() {
             let Some(first) = asked.pieces.clone().next() else { continue };
-            let language = match asked.language {
+            // Another request may have the same piece.
+            let language = match asked.language.or(pieces[first].language) {
                 Some(language) => language,
                 None => self.model.language_of(&pieces[first], told)?,
             };

@@ -256,19 +256,16 @@ impl Model {
             .filter(|(beams, ..)| *beams > 1)
             .collect();
         searched.sort_by_key(|(beams, ..)| *beams);
-        let mut searched = searched.into_iter().peekable();
-        while let Some((beams, at, row)) = searched.next() {
-            let (mut own, mut together) = (vec![at], vec![row]);
-            while let Some((_, at, row)) =
-                searched.next_if(|next| next.0 == beams && own.len() < self.searches)
-            {
-                own.push(at);
-                together.push(row);
+        for alike in searched.chunk_by_mut(|one, other| one.0 == other.0) {
+            for together in alike.chunks_mut(self.searches) {
+                let own: Vec<usize> = together.iter().map(|(_, at, _)| *at).collect();
+                let copies: Vec<usize> =
+                    together.iter().flat_map(|(beams, at, _)| std::iter::repeat_n(*at, *beams)).collect();
+                let copied = cache.select(&copies).and_then(|cache| Ok((cache, audio.select(&own)?)));
+                let (cache, audio) = copied.doing("copying a row for each beam")?;
+                let rows = together.iter_mut().map(|(.., row)| &mut **row).collect();
+                self.search(rows, cache, &audio, told)?;
             }
-            let copies: Vec<usize> = own.iter().flat_map(|&at| std::iter::repeat_n(at, beams)).collect();
-            let copied = cache.select(&copies).and_then(|cache| Ok((cache, audio.select(&own)?)));
-            let (cache, audio) = copied.doing("copying a row for each beam")?;
-            self.search(together, cache, &audio, told)?;
         }
         self.write(&mut rows, cache, audio, told)?;
         for ((mut row, &at), frames) in rows.into_iter().zip(group).zip(frames) {
