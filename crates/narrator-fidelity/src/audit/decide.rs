@@ -39,8 +39,10 @@ const HARDLY_SAID_NATS: f32 = 5.0;
 /// Less what it says for the word that was heard ([`Opinion::sound`]), of 721 words that are there eight had less than 1,
 /// names and homophones (`awed` heard as *odd*), and so had all but two that another was put in the place of.
 const SAME_NATS: f32 = 5.0;
-/// Something else is said, where no transcript has what is written;
+/// Something else is said, where no transcript has what is written and the audio does not say much for it (`haven't I` heard
+/// as *have an I* has evidence of 14);
 const ANOTHER_NATS: f32 = 2.0;
+const MUCH_NATS: f32 = 12.0;
 /// or whatever they have, since a recogniser that reads writes what is written: where the audio says little for it as well,
 const ANOTHER_YET_NATS: f32 = -4.0;
 const LITTLE_NATS: f32 = 9.0;
@@ -94,7 +96,7 @@ pub(super) fn decide(
     let is_gone = nats <= UNSAID_NATS
         || sound <= SURELY_ANOTHER_NATS
         || sound <= ANOTHER_YET_NATS && nats < LITTLE_NATS
-        || unheard && (sound <= ANOTHER_NATS || together && sound < SAID_NATS);
+        || unheard && nats < MUCH_NATS && (sound <= ANOTHER_NATS || together && sound < SAID_NATS);
     match settled {
         Settled::Cleared | Settled::Open if is_gone => Settled::Confirmed,
         Settled::Open if nats < HARDLY_SAID_NATS && unheard => Settled::Confirmed,
