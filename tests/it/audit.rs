@@ -326,3 +326,13 @@ fn names_below(folder: &Path) -> Vec<String> {
     names.sort();
     names
 }
+
+#[test]
+fn the_sample_is_heard_to_be_whole() {
+    // What everybody sees first: names that no recogniser can spell, contractions, a table.
+    let desk = Desk::new();
+    desk.run(&["run", path_text(&sample()), "-o", "book.m4b", "--check", "fast"]).expect(0);
+    let audit = &report(&desk)["audit"];
+    assert_eq!(audit["words_lost"], 0, "{audit:#}");
+    assert!(audit["words_heard"].as_u64() > Some(1_700), "{audit:#}");
+}
