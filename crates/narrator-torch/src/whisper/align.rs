@@ -6,6 +6,10 @@
 
 /// Frames of the median filter.
 const MEDIAN: usize = 7;
+/// Frames before and behind the one that it is of.
+const HALF: usize = MEDIAN / 2;
+/// Medians that are found together.
+const LANES: usize = 16;
 
 /// The attention of one row: of every token, `heads` rows of `width`.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +37,7 @@ fn averaged(attention: Attention, frames: usize) -> Vec<f32> {
     let Attention { weights, heads, tokens, width, .. } = attention;
     let mut sum = vec![0.0; tokens * frames];
     let (mut means, mut scales) = (vec![0.0; frames], vec![0.0; frames]);
-    let mut row = vec![0.0; frames];
+    let mut row = vec![0.0; frames + 2 * HALF];
     for head in 0..heads {
         let of = |token: usize| &weights[(token * heads + head) * width..][..frames];
         means.fill(0.0);
@@ -51,11 +55,15 @@ fn averaged(attention: Attention, frames: usize) -> Vec<f32> {
             *square = if variance > 0.0 { variance.sqrt().recip() } else { 0.0 };
         }
         for token in 0..tokens {
-            for (at, value) in row.iter_mut().enumerate() {
-                *value = (of(token)[at] - means[at]) * scales[at];
+            let weights = of(token).iter().zip(means.iter().zip(&scales));
+            for (value, (weight, (mean, scale))) in row[HALF..].iter_mut().zip(weights) {
+                *value = (weight - mean) * scale;
             }
-            for (at, total) in sum[token * frames..][..frames].iter_mut().enumerate() {
-                *total += median(&row, at);
+            let sum = &mut sum[token * frames..][..frames];
+            if mirror(&mut row) {
+                add_medians(&row, sum);
+            } else {
+                sum.iter_mut().zip(&row[HALF..]).for_each(|(sum, value)| *sum += value);
             }
         }
     }
@@ -66,28 +74,38 @@ fn averaged(attention: Attention, frames: usize) -> Vec<f32> {
     sum
 }
 
-/// The median around `at`, the row mirrored at its edges; a row that is shorter than half a filter is left.
-fn median(row: &[f32], at: usize) -> f32 {
-    const HALF: usize = MEDIAN / 2;
-    if row.len() <= HALF {
-        return row[at];
+/// Adds to `sum` the median around each value of `padded`, which is mirrored at its edges.
+fn add_medians(padded: &[f32], sum: &mut [f32]) {
+    let mut chunks = sum.chunks_exact_mut(LANES);
+    let mut at = 0;
+    for sum in &mut chunks {
+        let near = &padded[at..at + LANES + MEDIAN - 1];
+        let middle: [f32; LANES] =
+            middles_of_seven(std::array::from_fn(|offset| std::array::from_fn(|lane| near[offset + lane])));
+        sum.iter_mut().zip(middle).for_each(|(sum, middle)| *sum += middle);
+        at += LANES;
     }
-    let mut near = [0.0; MEDIAN];
-    if at >= HALF && at + HALF < row.len() {
-        near.copy_from_slice(&row[at - HALF..=at + HALF]);
-    } else {
-        let last = row.len() as isize - 1;
-        for (offset, value) in near.iter_mut().enumerate() {
-            let place = (at as isize + offset as isize - HALF as isize).abs();
-            let place = if place > last { 2 * last - place } else { place };
-            *value = row[place.clamp(0, last) as usize];
-        }
+    for (sum, near) in chunks.into_remainder().iter_mut().zip(padded[at..].windows(MEDIAN)) {
+        let [middle] = middles_of_seven(std::array::from_fn(|offset| [near[offset]]));
+        *sum += middle;
     }
-    middle_of_seven(near)
 }
 
-/// The fourth of seven, by a network that a compiler turns into minima and maxima.
-fn middle_of_seven(mut x: [f32; MEDIAN]) -> f32 {
+/// Fills the edges of `padded` with what stands beside them; one that is too short for that is not smoothed.
+fn mirror(padded: &mut [f32]) -> bool {
+    let end = padded.len() - HALF;
+    if end <= 2 * HALF {
+        return false;
+    }
+    for offset in 1..=HALF {
+        padded[HALF - offset] = padded[HALF + offset];
+        padded[end - 1 + offset] = padded[end - 1 - offset];
+    }
+    true
+}
+
+/// The fourth of seven in each lane, by a network that a compiler turns into minima and maxima of all lanes.
+fn middles_of_seven<const N: usize>(mut x: [[f32; N]; MEDIAN]) -> [f32; N] {
     const NETWORK: [(usize, usize); 13] = [
         (0, 5),
         (0, 3),
@@ -105,10 +123,10 @@ fn middle_of_seven(mut x: [f32; MEDIAN]) -> f32 {
     ];
     for (low, high) in NETWORK {
         let (a, b) = (x[low], x[high]);
-        x[low] = a.min(b);
-        x[high] = a.max(b);
+        x[low] = std::array::from_fn(|lane| if a[lane] < b[lane] { a[lane] } else { b[lane] });
+        x[high] = std::array::from_fn(|lane| if a[lane] < b[lane] { b[lane] } else { a[lane] });
     }
-    x[MEDIAN / 2]
+    x[HALF]
 }
 
 /// Where each row of `matrix` begins on the path of the highest sum from corner to corner, on which rows
@@ -167,7 +185,7 @@ mod tests {
         fn the_network_finds_the_middle(x in prop::array::uniform7(-100.0_f32..100.0)) {
             let mut sorted = x;
             sorted.sort_by(f32::total_cmp);
-            prop_assert_eq!(middle_of_seven(x).to_bits(), sorted[3].to_bits());
+            prop_assert_eq!(middles_of_seven(x.map(|x| [x]))[0].to_bits(), sorted[3].to_bits());
         }
 
         #[test]
@@ -196,12 +214,31 @@ mod tests {
         assert_eq!(first_frames(attention, 1), [0, 10, 20]);
     }
 
+    fn medians(row: &[f32]) -> Vec<f32> {
+        let mut padded = vec![0.0; row.len() + 2 * HALF];
+        padded[HALF..][..row.len()].copy_from_slice(row);
+        let mut sum = vec![0.0; row.len()];
+        assert!(mirror(&mut padded), "long enough");
+        add_medians(&padded, &mut sum);
+        sum
+    }
+
     #[test]
     fn the_edge_is_mirrored() {
-        let row = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
-        // 4 3 2 1 2 3 4
-        assert_eq!(median(&row, 0).to_bits(), 3.0_f32.to_bits());
-        assert_eq!(median(&row, 7).to_bits(), 6.0_f32.to_bits());
-        assert_eq!(median(&row[..2], 1).to_bits(), 2.0_f32.to_bits());
+        // 4 3 2 1 2 3 4 at the first
+        let found = medians(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
+        assert_eq!((found[0].to_bits(), found[7].to_bits()), (3.0_f32.to_bits(), 6.0_f32.to_bits()));
+        assert!(!mirror(&mut [0.0; 3 + 2 * HALF]), "nothing to mirror");
+    }
+
+    #[test]
+    fn lanes_change_nothing() {
+        let row: Vec<f32> = (0..100_i32).map(|at| ((at * 37) % 101) as f32).collect();
+        let found = medians(&row);
+        for at in HALF..row.len() - HALF {
+            let mut near = row[at - HALF..=at + HALF].to_vec();
+            near.sort_by(f32::total_cmp);
+            assert_eq!(found[at].to_bits(), near[HALF].to_bits(), "at {at}");
+        }
     }
 }
