@@ -219,6 +219,7 @@ impl Model {
                 let writing = &mut writings[at];
                 Task {
                     row: std::mem::replace(&mut writing.row, Row::new(Vec::new(), &[], 0)),
+                    piece: writing.piece,
                     expected: writing.expected,
                     transcribe: writing.transcribe && !writing.searches(),
                     frames: pieces[writing.piece].frames(),

@@ -67,7 +67,16 @@ fn most(ours: &Tensor, theirs: &Tensor, stride: &[i64]) -> f64 {
 
 /// What is written of one row.
 fn write(model: &Model, row: Row, expected: Option<&Expected>, frames: usize, audio: &Audio) -> Vec<i64> {
-    let task = Task { row, expected, transcribe: true, frames, start: 0, no_speech: 0.0, scored: Vec::new() };
+    let task = Task {
+        row,
+        piece: 0,
+        expected,
+        transcribe: true,
+        frames,
+        start: 0,
+        no_speech: 0.0,
+        scored: Vec::new(),
+    };
     let mut tasks = [task];
     let cache = model.read_expected(&mut tasks, audio).expect("a first pass");
     let [task] = tasks;

@@ -24,6 +24,8 @@ use crate::qwen3::ops::{Torch, to_floats, to_ints};
 #[derive(Debug)]
 pub(crate) struct Task<'a> {
     pub(crate) row: Row<'a>,
+    /// Which piece: tasks may share one.
+    pub(crate) piece: usize,
     pub(crate) expected: Option<&'a Expected>,
     pub(crate) transcribe: bool,
     /// Encoder frames that the piece has.
@@ -41,6 +43,39 @@ struct Score {
     best: f32,
     /// What the model would rather have heard.
     rival: i64,
+}
+
+/// What a task has in common with one before it: behind the same beginning comes the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Alike {
+    /// The task itself, where nothing came before it.
+    to: usize,
+    /// How much of the expected text is the same.
+    tokens: usize,
+}
+
+impl Alike {
+    fn find(tasks: &[Task], at: usize) -> Self {
+        let own = &tasks[at];
+        let before = tasks[..at].iter().enumerate();
+        let same = before.filter(|(_, other)| {
+            (other.piece, other.start) == (own.piece, own.start) && other.row.prompt == own.row.prompt
+        });
+        let common = same.map(|(to, other)| {
+            let pairs = other.drafted().iter().zip(own.drafted());
+            Self { to, tokens: pairs.take_while(|(one, other)| one == other).count() }
+        });
+        common.max_by_key(|alike| alike.tokens).unwrap_or(Self { to: at, tokens: 0 })
+    }
+
+    /// Puts before what was found of task `at` what was found of the other one.
+    fn complete<T: Clone>(self, found: &mut [Vec<T>], at: usize) {
+        if self.tokens > 0 && self.to < at {
+            let (before, rest) = found.split_at_mut(at);
+            let common = before[self.to].iter().take(self.tokens).cloned();
+            rest[0].splice(0..0, common);
+        }
+    }
 }
 
 impl Model {
@@ -69,11 +104,12 @@ impl Model {
 
     fn after_reading(&self, tasks: &mut [Task], cache: &mut Cache, pass: &Pass) -> Torch<()> {
         self.find_speech(tasks, pass)?;
+        let alike: Vec<Alike> = (0..tasks.len()).map(|at| Alike::find(tasks, at)).collect();
         let mut places = Vec::new();
-        for (row, task) in tasks.iter().enumerate() {
+        for (row, (task, alike)) in tasks.iter().zip(&alike).enumerate() {
             let from = task.row.prompt.len() - 1;
             let place = |index| Place { row, position: from + index, begins: index == 0 };
-            places.extend((0..=task.drafted().len()).map(place));
+            places.extend((alike.tokens..=task.drafted().len()).map(place));
         }
         let (mut scores, mut choices): (Vec<Vec<Score>>, Vec<Vec<Choice>>) =
             (vec![Vec::new(); tasks.len()], vec![Vec::new(); tasks.len()]);
@@ -98,6 +134,10 @@ impl Model {
             }
             Ok(())
         })?;
+        for (at, alike) in alike.iter().enumerate() {
+            alike.complete(&mut scores, at);
+            alike.complete(&mut choices, at);
+        }
         for (at, task) in tasks.iter_mut().enumerate() {
             let from = task.row.prompt.len() - 1;
             if let Some(expected) = task.expected {
@@ -128,19 +168,21 @@ impl Model {
     /// Probability of no speech, of what follows the start of the transcript.
     fn find_speech(&self, tasks: &mut [Task], pass: &Pass) -> Torch<()> {
         let Some(no_speech) = self.vocabulary.no_speech else { return Ok(()) };
-        let places: Vec<Place> = tasks
-            .iter()
-            .enumerate()
-            .map(|(row, task)| Place { row, position: task.start, begins: false })
-            .collect();
+        let heard: Vec<usize> = (0..tasks.len()).map(|at| Alike::find(tasks, at).to).collect();
+        let place = |row: usize| Place { row, position: tasks[row].start, begins: false };
+        let alone = || (0..tasks.len()).filter(|&at| heard[at] == at);
+        let places: Vec<Place> = alone().map(place).collect();
         let mut found = Vec::new();
         self.over_logits(&pass.states, &places, |logits, _| {
             let chances = logits.f_softmax(-1, Kind::Float)?.f_select(1, no_speech)?;
             found.extend(to_floats(&chances)?);
             Ok(())
         })?;
-        for (task, chance) in tasks.iter_mut().zip(found) {
-            task.no_speech = chance;
+        for (at, chance) in alone().collect::<Vec<_>>().into_iter().zip(found) {
+            tasks[at].no_speech = chance;
+        }
+        for (at, &like) in heard.iter().enumerate() {
+            tasks[at].no_speech = tasks[like].no_speech;
         }
         Ok(())
     }
