@@ -1,6 +1,7 @@
 //! The speaking stage: the pool, what it is given, and what is shown of it.
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -144,6 +145,20 @@ fn batches(work: &Prepared) -> bool {
     work.model.manifest.engine == QWEN3_TTS
 }
 
+/// What workers are started with beside what they inherit.
+pub fn worker_environment() -> Vec<(OsString, OsString)> {
+    const OURS: [(&str, &str); 4] = [
+        // libtorch's threads wait asleep: spinning ones steal the cores that other workers need.
+        ("OMP_WAIT_POLICY", "passive"),
+        // glibc keeps what libtorch frees: it asks for the same tens of MiB again in the next layer, and pages that went
+        // back to the kernel come again one fault at a time. 32 MiB is the most that is kept this way.
+        ("MALLOC_MMAP_THRESHOLD_", "33554432"),
+        ("MALLOC_TOP_PAD_", "33554432"),
+        ("MALLOC_TRIM_THRESHOLD_", "1073741824"),
+    ];
+    OURS.map(|(name, value)| (name.into(), value.into())).into()
+}
+
 fn configuration(work: &Prepared, run: RunId, seats: Vec<Seat>) -> Result<PoolConfig, Failure> {
     let workers = &work.settings.workers;
     // Workers beside each other share the cores; one alone is given all of them by its engine.
@@ -158,8 +173,7 @@ fn configuration(work: &Prepared, run: RunId, seats: Vec<Seat>) -> Result<PoolCo
         numbering: Numbering::default(),
         program: work.worker.clone(),
         args: vec!["serve".into()],
-        // libtorch's threads wait asleep: spinning ones steal the cores that other workers need.
-        env: vec![("OMP_WAIT_POLICY".into(), "passive".into())],
+        env: worker_environment(),
         run_dir,
         seats,
         model_dir: std::path::absolute(&work.model.dir).unwrap_or_else(|_| work.model.dir.clone()),

@@ -24,6 +24,7 @@ use crate::events::{EventLog, Level};
 use crate::progress::Tally;
 use crate::run::Prepared;
 use crate::run::keeper::Keeper;
+use crate::run::speak::worker_environment;
 
 /// Pools of a checked run, for the numbering of their workers.
 const POOLS: u64 = 3;
@@ -202,7 +203,7 @@ pub fn alone(
         numbering: Numbering::default(),
         program,
         args: vec!["serve".into()],
-        env: vec![("OMP_WAIT_POLICY".into(), "passive".into())],
+        env: worker_environment(),
         run_dir,
         seats: Vec::new(),
         model_dir: std::path::PathBuf::new(),
