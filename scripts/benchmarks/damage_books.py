@@ -7,10 +7,11 @@ the starter voice spoke. From stretches of the book, each a few segments in a ro
 each fault, one fault in each, and no stretch twice. They are put together to audiobooks, their text to books, and
 each pair is verified as a person would. Words and sentences are cut where the voice itself says that they are, so
 what is cut is gone. A fault is found when a sure difference is told of its stretch, and placed when one is told
-within a word or a second of it. Static and silence are not here: they take no word away, and are the gate's matter.
-Prints a table by fault, and on standard error what was missed and what was held against good speech. Everything is
-chosen by the seed, 5 unless given, and all faults are made unless some are named. FOLDER keeps what was made: a second
-run with it only verifies again.
+within a word or a second of it. Faults that a voice makes are in the take before they are in the book: these takes
+go through the gate too, and what neither of the two finds is what a listener would find. Static and silence are not
+here: they take no word away, and are the gate's matter. Prints a table by fault, and on standard error what was
+missed and what was held against good speech. Everything is chosen by the seed, 5 unless given, and all faults are
+made unless some are named. FOLDER keeps what was made: a second run with it only verifies again.
 """
 
 import array
@@ -21,6 +22,8 @@ import re
 import subprocess
 import sys
 import wave
+
+from damage_takes import Bench, lines_of, write
 
 FAULTS = [
     "segment dropped",
@@ -34,6 +37,8 @@ FAULTS = [
     "other text",
     "none",
 ]
+# Those that the gate hears, in the one take that has them.
+OF_A_TAKE = ["sentence cut", "word cut", "word replaced", "tail cut", "other text"]
 SLIGHT = set(
     "about been before could does ever every from have hers here into just more most much must only other over "
     "said shall should some such than that their them then there these they this those upon very were what when "
@@ -165,12 +170,6 @@ def damage(fault, takes, others, rng):
     return played, place, middle, at_ms
 
 
-def lines_of(command, lines):
-    text = "".join(json.dumps(line) + "\n" for line in lines)
-    out = subprocess.run(command, input=text, check=True, stdout=subprocess.PIPE, text=True)
-    return [json.loads(line) for line in out.stdout.splitlines()]
-
-
 def load(tools, root, job):
     """Every segment's text and place, and a function that fetches its take."""
     with open(os.path.join(job, "script.jsonl"), encoding="utf-8") as file:
@@ -196,7 +195,8 @@ def load(tools, root, job):
 
 
 def make(tools, root, job, count, seed, faults):
-    """Damaged stretches: fault, what is played, the text, the place of the fault in it, and its time."""
+    """Damaged stretches: fault, what is played with its place and time, the text, where that begins, and the text of the
+    take that has the fault."""
     segments, source, fetch = load(tools, root, job)
     rng = random.Random(seed)
     starts = list(range(0, len(segments) - LENGTH, LENGTH))
@@ -217,15 +217,16 @@ def make(tools, root, job, count, seed, faults):
                 continue
             left[fault] -= 1
             first, last = segments[begin]["span"], segments[begin + LENGTH - 1]["span"]
-            stretches.append((fault, made, source[first["start"] : last["end"]], first["start"]))
+            spoken = takes[LENGTH // 2].text
+            stretches.append((fault, made, source[first["start"] : last["end"]], first["start"], spoken))
     rng.shuffle(stretches)
     return stretches
 
 
 def assemble(root, folder, number, stretches):
-    """One audiobook and its book; of each stretch where it is in both, and where its fault is."""
+    """One audiobook and its book; of each stretch where it is in both, where its fault is, and the take that has it."""
     book, samples, truth = b"", array.array("h"), []
-    for fault, (played, place, middle, at_ms), text, offset in stretches:
+    for index, (fault, (played, place, middle, at_ms), text, offset, spoken) in enumerate(stretches):
         begin, moment = len(samples) * 1000 // 24000, None
         for at, (sound, pause_ms) in enumerate(played):
             if at == middle:
@@ -237,7 +238,11 @@ def assemble(root, folder, number, stretches):
         shift = len(book) - offset
         bytes_at = (len(book), len(book) + len(text))
         at = (place[0] + shift, place[1] + shift) if place else None
-        truth.append((fault, bytes_at, at, (begin, len(samples) * 1000 // 24000), moment))
+        take = None
+        if fault in OF_A_TAKE:
+            take = (os.path.join(folder, f"take-{number}-{index:02}.wav"), spoken)
+            write(take[0], 24000, played[middle][0], spoken)
+        truth.append((fault, bytes_at, at, (begin, len(samples) * 1000 // 24000), moment, take))
         book += text + b"\n\n"
         samples += array.array("h", bytes(2 * 24 * 900))
     base = os.path.join(folder, f"damaged-{number}")
@@ -284,11 +289,14 @@ def main():
             json.dump(books, file)
     with open(plan, encoding="utf-8") as file:
         books = json.load(file)
+    takes = [take for _, truth in books for *_, take in truth if take]
+    verdicts, _, _ = Bench(tools, root, folder).verdicts("takes", takes)
+    refused = {path for (path, _), verdict in zip(takes, verdicts) if verdict["decision"] != "accept"}
     rows, alarms, words, audio_s = {}, [], 0, 0.0
     for base, truth in books:
         found = verify(tools, base)
         words, audio_s = words + found["words_in_book"], audio_s + found["audio_s"]
-        for fault, of, place, times, moment in truth:
+        for fault, of, place, _, moment, take in truth:
             mine = [it for it in found["differences"] if of[0] <= it["span"]["start"] < of[1]]
             near = [
                 it
@@ -300,19 +308,24 @@ def main():
                 )
             ]
             alarms += [it for it in mine if it not in near]
-            made, hit, placed = rows.get(fault, (0, 0, 0))
-            rows[fault] = (made + 1, hit + bool(mine), placed + bool(near))
+            gate = take is not None and take[0] in refused
+            row = (1, bool(mine), bool(near), gate, gate or bool(near))
+            rows[fault] = tuple(map(sum, zip(rows.get(fault, (0,) * len(row)), row)))
             if place and not near:
                 doubts = found["unsure"] + found.get("cleared_places", [])
                 unsure = [it for it in doubts if of[0] <= it["span"]["start"] < of[1]]
                 with open(base + ".txt", "rb") as file:
                     text = file.read()[place[0] : place[1]].decode()
                 doubted = "; ".join(told(it) for it in unsure)
-                print(f"missed: {fault}: {text!r} at {moment} ms of {base}; doubted: {doubted}", file=sys.stderr)
+                by = "the audit" if gate else "both"
+                print(f"missed by {by}: {fault}: {text!r} at {moment} ms of {base}; doubted: {doubted}", file=sys.stderr)
     print(f"{sum(row[0] for row in rows.values())} stretches, {words} words, {audio_s / 60:.0f} minutes\n")
-    print("| fault in a book | made | found | placed |\n|---|---|---|---|")
+    print("| fault in a book | made | found by the audit | and placed | found by the gate | by either |")
+    print("|---|---|---|---|---|---|")
     for fault in (fault for fault in FAULTS if fault in rows and fault != "none"):
-        print(f"| {fault} | " + " | ".join(map(str, rows[fault])) + " |")
+        made, hit, placed, gate, either = rows[fault]
+        gate = gate if fault in OF_A_TAKE else "–"
+        print(f"| {fault} | {made} | {hit} | {placed} | {gate} | {either} |")
     print(f"\n{len(alarms)} differences where nothing was done, {sum(it['lost'] for it in alarms)} words lost by them")
     for it in alarms:
         print(f"alarm: {told(it)}", file=sys.stderr)

@@ -271,4 +271,5 @@ def main():
     damaged(bench, takes, int(count))
 
 
-main()
+if __name__ == "__main__":
+    main()
