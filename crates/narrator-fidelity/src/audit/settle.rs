@@ -23,6 +23,9 @@ use super::sort::is_slight;
 use super::{Audit, Difference, Discrepancy};
 use crate::verdict::Complaint;
 
+/// A small word at the end of a sentence is gone where leaving it out gains so much. Of those cut off with the tail of a
+/// segment three gained 12 and more; a good novel was never heard without one to gain anything.
+const CUT_NATS: f32 = 10.0;
 /// One listener is enough where what is written is so much better than nothing, for each difference, and hardly worse
 /// than what was heard. At 6 a word that was cut out is (`believe`), and one that was replaced (`told`), of 120;
 const PLAINLY_NATS: f32 = 8.0;
@@ -216,7 +219,8 @@ impl Audit {
 fn confirm(it: &mut Discrepancy, missing: u32) {
     // A slight word that is swallowed is how people speak; a recogniser that does not hear it is right, and the
     // book is not the poorer. It stays a doubt.
-    let is_more_than_slight = it.sure || !it.written.split_whitespace().all(is_slight);
+    let is_more_than_slight =
+        it.sure || !it.written.split_whitespace().all(is_slight) || is_cut_at_the_end(it);
     match it.kind {
         Difference::Lost => {
             it.sure = is_more_than_slight;
@@ -235,6 +239,14 @@ fn confirm(it: &mut Discrepancy, missing: u32) {
         }
         Difference::Moved => it.sure = true,
     }
+}
+
+/// Whether a word is gone that nobody swallows: the last of a sentence is said at length, however small it is.
+fn is_cut_at_the_end(it: &Discrepancy) -> bool {
+    let ends =
+        it.written.trim_end_matches(['"', '\'', '”', '’', ')', ']']).ends_with(['.', '!', '?', ':', ';']);
+    let gone = |opinion: &Opinion| opinion.to_nothing <= -CUT_NATS;
+    it.kind == Difference::Lost && ends && !it.opinions.is_empty() && it.opinions.iter().all(gone)
 }
 
 #[cfg(test)]

@@ -243,6 +243,17 @@ fn a_slight_word_that_nobody_hears_stays_a_doubt() {
 }
 
 #[test]
+fn a_small_word_at_the_end_of_a_sentence_is_not_swallowed() {
+    let page = PAGE.replace("down to the harbour long", "where the harbour led to. Long");
+    let said = page.replace("led to. Long", "led Long");
+    assert_eq!(one(&settled(&page, &said, &[(-13.0, -13.0)])), (Settled::Confirmed, true, 1));
+    assert_eq!(one(&settled(&page, &said, &[(-4.0, -4.0)])), (Settled::Confirmed, false, 0));
+    // Within one it may be.
+    let said = page.replace("over the hills", "over hills");
+    assert_eq!(one(&settled(&page, &said, &[(-13.0, -13.0)])), (Settled::Confirmed, false, 0));
+}
+
+#[test]
 fn what_sounds_alike_is_a_spelling_and_what_does_not_must_compete() {
     let alike = PAGE.replace("harbour", "harbor's");
     let heard_so = [(-20.0, 9.0)];
