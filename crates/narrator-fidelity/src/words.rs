@@ -220,6 +220,11 @@ fn is_mark(char: char) -> bool {
     ('\u{300}'..='\u{36f}').contains(&char)
 }
 
+/// Whether it closes what a sentence stands in: its mark is before it.
+pub(crate) fn is_closing(c: char) -> bool {
+    matches!(c, '"' | '”' | '’' | '\'' | ')')
+}
+
 /// Letters in lower case, without accents, with plain apostrophes between them.
 pub fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());

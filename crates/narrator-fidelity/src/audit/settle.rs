@@ -21,7 +21,9 @@ use super::decide::decide;
 use super::question::{Question, Rivals, has_only_slight_words};
 use super::sort::is_slight;
 use super::{Audit, Difference, Discrepancy};
+use crate::slight::is_cry;
 use crate::verdict::Complaint;
+use crate::words::{fold, is_closing};
 
 /// A small word at the end of a sentence is gone where leaving it out gains so much. Of those cut off with the tail of a
 /// segment three gained 12 and more; a good novel was never heard without one to gain anything.
@@ -241,10 +243,12 @@ fn confirm(it: &mut Discrepancy, missing: u32) {
     }
 }
 
-/// Whether a word is gone that nobody swallows: the last of a sentence is said at length, however small it is.
+/// Whether a word is gone that nobody swallows: the last before a full stop, or a mark like it, is said at length, however
+/// small it is. An initial ends nothing, and recognisers leave cries out.
 fn is_cut_at_the_end(it: &Discrepancy) -> bool {
+    let bare = it.written.trim_end_matches(is_closing);
     let ends =
-        it.written.trim_end_matches(['"', '\'', '”', '’', ')', ']']).ends_with(['.', '!', '?', ':', ';']);
+        bare.ends_with(['.', '!', '?', '…', ':', ';']) && fold(bare).chars().count() > 1 && !is_cry(bare);
     let gone = |opinion: &Opinion| opinion.to_nothing <= -CUT_NATS;
     it.kind == Difference::Lost && ends && !it.opinions.is_empty() && it.opinions.iter().all(gone)
 }

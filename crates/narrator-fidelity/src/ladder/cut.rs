@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::words::text_words;
+use crate::words::{is_closing, text_words};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cut {
@@ -51,10 +51,6 @@ pub fn joined(text: &str, words: impl Fn(u32) -> bool) -> Option<String> {
         first += count as u32;
     }
     concerned.then_some(joined)
-}
-
-fn is_closing(c: char) -> bool {
-    matches!(c, '"' | '”' | '’' | '\'' | ')')
 }
 
 /// Offsets behind a mark, its closing quotes and the space after it.

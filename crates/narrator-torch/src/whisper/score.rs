@@ -70,7 +70,7 @@ impl Alike {
 
     /// Puts before what was found of task `at` what was found of the other one.
     fn complete<T: Clone>(self, found: &mut [Vec<T>], at: usize) {
-        if self.tokens > 0 && self.to < at {
+        if self.to < at {
             let (before, rest) = found.split_at_mut(at);
             let common = before[self.to].iter().take(self.tokens).cloned();
             rest[0].splice(0..0, common);
@@ -103,8 +103,8 @@ impl Model {
     }
 
     fn after_reading(&self, tasks: &mut [Task], cache: &mut Cache, pass: &Pass) -> Torch<()> {
-        self.find_speech(tasks, pass)?;
         let alike: Vec<Alike> = (0..tasks.len()).map(|at| Alike::find(tasks, at)).collect();
+        self.find_speech(tasks, &alike, pass)?;
         let mut places = Vec::new();
         for (row, (task, alike)) in tasks.iter().zip(&alike).enumerate() {
             let from = task.row.prompt.len() - 1;
@@ -166,23 +166,21 @@ impl Model {
     }
 
     /// Probability of no speech, of what follows the start of the transcript.
-    fn find_speech(&self, tasks: &mut [Task], pass: &Pass) -> Torch<()> {
+    fn find_speech(&self, tasks: &mut [Task], alike: &[Alike], pass: &Pass) -> Torch<()> {
         let Some(no_speech) = self.vocabulary.no_speech else { return Ok(()) };
-        let heard: Vec<usize> = (0..tasks.len()).map(|at| Alike::find(tasks, at).to).collect();
         let place = |row: usize| Place { row, position: tasks[row].start, begins: false };
-        let alone = || (0..tasks.len()).filter(|&at| heard[at] == at);
-        let places: Vec<Place> = alone().map(place).collect();
+        let first = |&at: &usize| alike[at].to == at;
+        let places: Vec<Place> = (0..tasks.len()).filter(first).map(place).collect();
         let mut found = Vec::new();
         self.over_logits(&pass.states, &places, |logits, _| {
             let chances = logits.f_softmax(-1, Kind::Float)?.f_select(1, no_speech)?;
             found.extend(to_floats(&chances)?);
             Ok(())
         })?;
-        for (at, chance) in alone().collect::<Vec<_>>().into_iter().zip(found) {
-            tasks[at].no_speech = chance;
-        }
-        for (at, &like) in heard.iter().enumerate() {
-            tasks[at].no_speech = tasks[like].no_speech;
+        let mut found = found.into_iter();
+        for (at, alike) in alike.iter().enumerate() {
+            let own = if alike.to == at { found.next() } else { None };
+            tasks[at].no_speech = own.unwrap_or(tasks[alike.to].no_speech);
         }
         Ok(())
     }
