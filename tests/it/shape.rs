@@ -113,6 +113,40 @@ fn no_source_file_is_longer_than_eight_hundred_lines() {
     assert!(long.is_empty(), "{long:#?}");
 }
 
+/// `.cargo/config.toml` says where libtorch is, and cargo reads the one of the folder that it is called in.
+#[cfg(unix)]
+#[test]
+fn scripts_build_in_the_workspace_from_wherever_they_are_called() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let cargo = elsewhere.path().join("cargo");
+    std::fs::write(&cargo, "#!/bin/sh\npwd; echo \"$CARGO_TARGET_DIR\"\n")
+        .expect("a cargo that tells where it is");
+    std::fs::set_permissions(&cargo, std::fs::Permissions::from_mode(0o755)).expect("it can be run");
+    let path = format!("{}:{}", elsewhere.path().display(), std::env::var("PATH").unwrap_or_default());
+    let output = Command::new(root().join("scripts/build"))
+        .args(["-p", "narratord"])
+        .envs([("PATH", path.as_str()), ("CARGO_TARGET_DIR", "built")])
+        .current_dir(elsewhere.path())
+        .output()
+        .expect("bash runs");
+    let told = String::from_utf8_lossy(&output.stdout);
+    let whole = |path: &Path| path.canonicalize().expect("it is there").display().to_string();
+    let built = format!("{}/built", whole(elsewhere.path()));
+    assert_eq!(told.lines().collect::<Vec<_>>(), [whole(&root()), built]);
+    let mut scripts = 0;
+    for folder in ["scripts", "scripts/benchmarks"] {
+        for entry in std::fs::read_dir(root().join(folder)).expect("the folder is there") {
+            let path = entry.expect("an entry").path();
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            scripts += u32::from(text.contains("scripts/build\" -p"));
+            assert!(!text.contains("--manifest-path"), "{} is to call scripts/build", path.display());
+        }
+    }
+    assert!(scripts > 10, "{scripts} scripts build something");
+}
+
 fn visit(dir: &Path, each: &mut impl FnMut(&Path)) {
     for entry in std::fs::read_dir(dir).expect("the folder is there") {
         let path = entry.expect("an entry").path();
