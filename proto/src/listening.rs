@@ -22,6 +22,8 @@ pub struct Listen {
     pub language: Option<String>,
     /// What should have been said: scored against the audio word by word.
     pub expected: Option<String>,
+    /// Whether words of it that are not heard with confidence are scored over silence too.
+    pub priors: bool,
     /// Whether to write down freely what is heard.
     pub transcribe: bool,
     /// Words that may come up, given to the decoder as context; empty: none.

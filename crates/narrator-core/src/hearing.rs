@@ -35,6 +35,19 @@ pub struct ScoredWord {
     pub tokens: u16,
     /// What it would rather have heard at the word's worst place; empty where it agrees.
     pub rather: String,
+    /// The sum of `log_prob` if silence were heard: what the words before it alone make of it. Of unsure words, where it was
+    /// asked for.
+    pub prior: Option<f32>,
+}
+
+impl ScoredWord {
+    /// Above this a word is heard with confidence. Of good speech one word in sixteen is below.
+    const UNSURE_LOG_PROB: f32 = -0.25;
+
+    /// Whether the recogniser is less than sure of the word.
+    pub fn is_unsure(&self) -> bool {
+        self.log_prob < Self::UNSURE_LOG_PROB
+    }
 }
 
 /// One piece of audio, heard once.

@@ -53,6 +53,8 @@ pub struct ListenTask {
     pub language: Option<String>,
     /// What should have been said.
     pub expected: Option<String>,
+    /// Whether words of it that are not heard with confidence are scored over silence too.
+    pub priors: bool,
     /// Whether to write down freely what is heard.
     pub transcribe: bool,
     /// Words that may come up; empty: none.

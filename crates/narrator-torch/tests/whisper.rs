@@ -291,6 +291,37 @@ fn several_texts_of_one_take_are_each_scored_as_if_alone() {
 }
 
 #[test]
+fn what_is_not_heard_with_confidence_is_scored_over_silence_too() {
+    let texts = [TEXT, "It rained all night, and in the morning the road was gone."];
+    let others = [TEXT.replace("lamp", "dog"), texts[1].replace("road", "harbour").replace("gone", "green")];
+    let takes = speak(&others.each_ref().map(String::as_str));
+    let asked = takes.iter().zip(texts);
+    let mut listener = listener("whisper-tiny.en");
+    let with_priors =
+        |(take, text): (&Vec<f32>, &str)| HearingRequest { priors: true, ..request(take, Some(text), true) };
+    let heard = hear(&mut *listener, &asked.clone().map(with_priors).collect::<Vec<_>>());
+    let plain: Vec<_> = asked.map(|(take, text)| request(take, Some(text), true)).collect();
+    let silence = vec![0.0; 2 * RATE];
+    let silent: Vec<_> = texts.iter().map(|text| request(&silence, Some(text), false)).collect();
+    let (plain, silent) = (hear(&mut *listener, &plain), hear(&mut *listener, &silent));
+    let mut unsure = 0;
+    for ((heard, plain), silent) in heard.iter().zip(&plain).zip(&silent) {
+        assert_eq!(heard.words, plain.words, "nothing else changes");
+        for ((word, plain), silent) in heard.scored.iter().zip(&plain.scored).zip(&silent.scored) {
+            assert_eq!((word.log_prob, plain.prior), (plain.log_prob, None));
+            assert_eq!(word.prior.is_some(), word.is_unsure(), "{word:?}");
+            if let Some(prior) = word.prior {
+                unsure += 1;
+                assert!((prior - silent.log_prob).abs() < 0.3, "{word:?} {silent:?}");
+            }
+        }
+    }
+    assert!((3..9).contains(&unsure), "{unsure}");
+    let lamp = scored(&heard[0], TEXT, "lamp");
+    assert!(lamp.log_prob - lamp.prior.expect("unsure") < 4.0, "{lamp:?}");
+}
+
+#[test]
 fn a_voice_is_no_recogniser() {
     let error = load_transcriber(&model("starter-en"), &LoadOptions::default(), &mut |_, _| {})
         .err()

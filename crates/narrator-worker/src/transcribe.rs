@@ -22,6 +22,7 @@ pub fn transcribe(args: &TranscribeArgs) -> Result<(), SynthError> {
             let expected = if args.texts { Some(text_beside(file)?) } else { args.text.clone() };
             requests.push(HearingRequest {
                 language: args.language.clone(),
+                priors: true,
                 transcribe: !args.score_only,
                 context: args.context.clone(),
                 beams: args.beams,

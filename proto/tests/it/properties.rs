@@ -72,8 +72,8 @@ fn hearing() -> impl Strategy<Value = Hearing> {
     let level = -50.0_f32..0.0;
     let word = (any::<String>(), any::<[u32; 2]>(), level.clone())
         .prop_map(|(text, [start_ms, end_ms], log_prob)| HeardWord { text, start_ms, end_ms, log_prob });
-    let scored = (any::<[u32; 4]>(), level.clone(), level.clone(), any::<(u16, String)>()).prop_map(
-        |([from, to, start_ms, end_ms], log_prob, best_log_prob, (tokens, rather))| ScoredWord {
+    let scored = (any::<[u32; 4]>(), level.clone(), level.clone(), any::<(u16, String, bool)>()).prop_map(
+        |([from, to, start_ms, end_ms], log_prob, best_log_prob, (tokens, rather, prior))| ScoredWord {
             at: from..to,
             start_ms,
             end_ms,
@@ -81,6 +81,7 @@ fn hearing() -> impl Strategy<Value = Hearing> {
             best_log_prob,
             tokens,
             rather,
+            prior: prior.then_some(-1.5),
         },
     );
     let measures = (level, 0.0_f32..1.0, 0.0_f32..9.0, 0.0_f32..1.0);
@@ -192,11 +193,25 @@ fn to_worker() -> impl Strategy<Value = ToWorker> {
                 }
             });
     let texts = any::<(Option<String>, Option<String>, String)>();
-    let listen = (request(), any::<(u32, u64, bool, u16, u64)>(), texts).prop_map(
-        |(request, (sample_rate, samples, transcribe, beams, seed), (language, expected, context))| {
+    let listen = (request(), any::<(u32, u64, bool, bool, u16, u64)>(), texts).prop_map(
+        |(
+            request,
+            (sample_rate, samples, priors, transcribe, beams, seed),
+            (language, expected, context),
+        )| {
             ToWorker::Listen {
                 request,
-                listen: Listen { sample_rate, samples, language, expected, transcribe, context, beams, seed },
+                listen: Listen {
+                    sample_rate,
+                    samples,
+                    language,
+                    expected,
+                    priors,
+                    transcribe,
+                    context,
+                    beams,
+                    seed,
+                },
             }
         },
     );

@@ -121,6 +121,7 @@ fn from_listener() -> Vec<(String, FromWorker)> {
         best_log_prob: -0.25,
         tokens: 2,
         rather: "Cull".into(),
+        prior: Some(-4.5),
     };
     let hearing = Hearing {
         model: "whisper-tiny.en".into(),
@@ -155,7 +156,7 @@ fn from_listener() -> Vec<(String, FromWorker)> {
 fn to_worker() -> Vec<(String, ToWorker)> {
     let ours = ProtocolVersion { major: 1, minor: 0 };
     let refusals = [
-        ("protocol", Refusal::Protocol { worker: ProtocolVersion { major: 2, minor: 3 }, ours }),
+        ("protocol", Refusal::Protocol { worker: ProtocolVersion { major: 9, minor: 3 }, ours }),
         ("build", Refusal::Build { worker: "0.1.0-aaaa".into(), ours: "0.1.0-bbbb".into() }),
         ("nonce", Refusal::Nonce),
         ("pid", Refusal::Pid { claimed: 1, child: 4_194_303 }),
@@ -181,6 +182,7 @@ fn to_worker() -> Vec<(String, ToWorker)> {
         samples: 240_000,
         language: Some("en".into()),
         expected: Some("“Call me Ishmael,” he said — once.".into()),
+        priors: true,
         transcribe: true,
         context: "Ishmael, Queequeg".into(),
         beams: 5,

@@ -86,6 +86,7 @@ mod tests {
                 best_log_prob: -0.1,
                 tokens: 1,
                 rather: String::new(),
+                prior: None,
             }
         });
         Hearing {

@@ -19,6 +19,8 @@ pub(super) const ONE_SOUND: f32 = 1.15;
 pub enum Fault {
     /// A word of the text was not heard.
     WordLost,
+    /// A word of the text was written down, and the audio does not say it: the sentence made it likely.
+    WordGuessed,
     /// Another word was heard in its place.
     WordChanged { unlike: f32 },
     /// Words were heard that the text does not have.
@@ -36,7 +38,7 @@ impl Fault {
     /// fault of one word: what is misheard or doubled is at least there.
     pub fn weight(&self) -> u32 {
         match self {
-            Self::WordLost => 3,
+            Self::WordLost | Self::WordGuessed => 3,
             Self::WordChanged { .. } | Self::Signal { .. } => 2,
             Self::WordAdded | Self::WordRepeated => 1,
             Self::Unheard => 5,
@@ -107,7 +109,7 @@ impl Complaint {
                 let apart = phonemes_apart(&self.written, &self.heard, unlike);
                 (small_words && unlike < LIKE) || (!is_short(&self.written) && apart <= ONE_SOUND)
             }
-            Fault::WordRepeated | Fault::Unheard | Fault::Signal { .. } => false,
+            Fault::WordGuessed | Fault::WordRepeated | Fault::Unheard | Fault::Signal { .. } => false,
         }
     }
 }
@@ -118,6 +120,7 @@ impl fmt::Display for Complaint {
         let at = format!("at {}.{:01} s", start_ms / 1000, start_ms % 1000 / 100);
         match fault {
             Fault::WordLost => write!(f, "`{written}` was not heard {at}"),
+            Fault::WordGuessed => write!(f, "`{written}` was guessed {at}, and not heard"),
             Fault::WordChanged { .. } => write!(f, "`{written}` was heard as `{heard}` {at}"),
             Fault::WordAdded => write!(f, "`{heard}` was heard {at} and is not in the text"),
             Fault::WordRepeated => write!(f, "`{heard}` was heard twice {at}"),

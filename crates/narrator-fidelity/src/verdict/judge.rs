@@ -6,6 +6,7 @@ use narrator_core::Hearing;
 
 use super::complaint::ONE_SOUND;
 use super::scored::{Score, is_short, phonemes_apart, place, sounds_in, weighed_apart};
+use super::unsaid::is_unsaid;
 use super::{Complaint, Decision, Evidence, Fault, Listener, Pardon, Verdict};
 use crate::align::{Alignment, Edit, EditKind, align};
 use crate::signal;
@@ -135,6 +136,7 @@ enum Seen {
 /// For each word of the text, what speaks against it; none when the first listener heard it.
 fn words_found(trusted: &[&Heard<'_>], listener: Listener) -> Vec<Option<Complaint>> {
     let words = &trusted[0].alignment.words;
+    let hearings: Vec<&Hearing> = trusted.iter().map(|heard| heard.hearing).collect();
     let seen: Vec<Vec<Seen>> = trusted.iter().map(|heard| seen_words(heard)).collect();
     (0..words.len())
         .map(|index| {
@@ -142,8 +144,15 @@ fn words_found(trusted: &[&Heard<'_>], listener: Listener) -> Vec<Option<Complai
             let scores = trusted.iter().filter_map(|heard| Score::of(&words[index], heard.hearing));
             let scored = scores.min_by(|one, other| one.margin.total_cmp(&other.margin));
             let edge = index == 0 || index + 1 == words.len();
-            let mut complaint = complaint_of(&views, &words[index], index as u32)?;
-            if complaint.fault == Fault::WordLost
+            // What was heard in another spelling is there: scores are those of the written one.
+            let unsaid = !trusted.iter().any(|heard| is_spelled_otherwise(heard, index as u32))
+                && is_unsaid(&words[index], &hearings, listener);
+            let complaint = complaint_of(&views, &words[index], index as u32);
+            let mut complaint = match complaint {
+                None if unsaid => guessed(&words[index], index as u32),
+                complaint => complaint?,
+            };
+            if matches!(complaint.fault, Fault::WordLost | Fault::WordGuessed)
                 && let Some((start_ms, end_ms)) =
                     trusted.iter().find_map(|heard| place(&words[index], heard.hearing))
             {
@@ -151,6 +160,7 @@ fn words_found(trusted: &[&Heard<'_>], listener: Listener) -> Vec<Option<Complai
             }
             let next = words.get(index + 1).filter(|_| listener == Listener::Last);
             complaint.pardon = match next {
+                _ if unsaid => None,
                 Some(next) if is_swallowed(&views, &words[index], next) => Some(Pardon::SoundsAlike),
                 _ => pardon(&views, &words[index], scored, edge, listener),
             };
@@ -237,6 +247,29 @@ fn complaint_of(views: &[&Seen], word: &TextWord, index: u32) -> Option<Complain
             end_ms: at.1,
             pardon: None,
         })
+    })
+}
+
+fn guessed(word: &TextWord, index: u32) -> Complaint {
+    Complaint {
+        fault: Fault::WordGuessed,
+        written: word.text.clone(),
+        word: Some(index),
+        heard: String::new(),
+        start_ms: 0,
+        end_ms: 0,
+        pardon: None,
+    }
+}
+
+/// Whether a listener heard the word, and writes it otherwise than the text has it: `Mr.` for Mister.
+fn is_spelled_otherwise(heard: &Heard<'_>, index: u32) -> bool {
+    let letters =
+        |text: &str| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    heard.alignment.edits.iter().any(|edit| {
+        let (written, said): (String, String) =
+            (letters(&heard.alignment.written(edit)), letters(&heard_text(heard.hearing, &edit.heard)));
+        edit.text.contains(&index) && edit.kind.is_right() && written != said
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! It must not lie in either direction. A word of the text that nobody heard refuses the take, always: no
 //! deletions are allowed, and the first and the last word must have been heard themselves. A word that one
-//! listener missed and another heard is there. What no recogniser can know is not held against the take:
+//! listener missed and another heard is there, unless the audio says no more for it than silence does. What no recogniser can know is not held against the take:
 //! the spelling of a name, one homophone for another, a transcript that cannot be trusted.
 //!
 //! ```text
@@ -20,6 +20,7 @@ mod complaint;
 mod evidence;
 mod judge;
 mod scored;
+mod unsaid;
 
 pub use complaint::{Complaint, Fault, Pardon};
 pub use evidence::{Evidence, Listener};

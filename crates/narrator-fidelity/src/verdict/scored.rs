@@ -87,7 +87,7 @@ pub(super) fn place(word: &TextWord, hearing: &Hearing) -> Option<(u32, u32)> {
     times.reduce(|one, next| (one.0.min(next.0), one.1.max(next.1)))
 }
 
-fn own<'a>(word: &'a TextWord, hearing: &'a Hearing) -> impl Iterator<Item = &'a ScoredWord> {
+pub(super) fn own<'a>(word: &'a TextWord, hearing: &'a Hearing) -> impl Iterator<Item = &'a ScoredWord> {
     hearing.scored.iter().filter(|it| it.at.start < word.at.end && it.at.end > word.at.start)
 }
 

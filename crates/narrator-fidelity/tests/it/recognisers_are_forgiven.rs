@@ -224,6 +224,7 @@ fn forced_scoring_finds_a_word_that_sounds_like_what_was_heard() {
         best_log_prob: best,
         tokens: 2,
         rather: String::new(),
+        prior: None,
     };
     said.scored = vec![score(4..11, -1.8, -1.0)];
     assert_eq!(verdict(text, &[said.clone()], Listener::First).decision, Decision::Accept);
@@ -243,7 +244,7 @@ fn scores(text: &str, word: usize, log_prob: f32, best_log_prob: f32) -> Vec<Sco
                 if index == word { (log_prob, best_log_prob) } else { (-0.1, -0.1) };
             let start_ms = index as u32 * 300;
             let (end_ms, rather) = (start_ms + 250, String::new());
-            ScoredWord { at, start_ms, end_ms, log_prob, best_log_prob, tokens: 1, rather }
+            ScoredWord { at, start_ms, end_ms, log_prob, best_log_prob, tokens: 1, rather, prior: None }
         })
         .collect()
 }
@@ -343,4 +344,36 @@ fn a_verdict_is_one_json_object() {
     assert_eq!(json["complaints"][0]["start_ms"], 550);
     let back: Verdict = serde_json::from_value(json).expect("the same verdict");
     assert_eq!(back, verdict);
+}
+
+/// As [`scores`], of a word that is as likely over silence, less `evidence`.
+fn guessed(text: &str, word: usize, log_prob: f32, evidence: f32) -> Vec<ScoredWord> {
+    let mut scored = scores(text, word, log_prob, log_prob);
+    scored[word].prior = Some(log_prob - evidence);
+    scored
+}
+
+#[test]
+fn what_the_audio_does_not_say_is_not_there_whoever_writes_it() {
+    let text = "Did you ever hear Darcy mention it?";
+    let verdict_of = |said: &str, evidence| both(text, said, guessed(text, 3, -1.2, evidence));
+    let refused = verdict_of(text, 2.0);
+    assert_eq!(refused.decision, Decision::Retry);
+    assert_eq!(refused.complaints[0].fault, Fault::WordGuessed);
+    assert_eq!(refused.summary(), "`hear` was guessed at 0.9 s, and not heard");
+    assert_eq!(verdict_of(text, 12.0).decision, Decision::Accept);
+    // One of them would have been enough, had the audio said it.
+    let one = Hearing { scored: guessed(text, 3, -9.0, 1.0), ..hearing("Did you ever Darcy mention it?") };
+    let other = Hearing { scored: guessed(text, 3, -1.0, 1.0), ..hearing(text) };
+    assert_eq!(verdict(text, &[one, other.clone()], Listener::Last).decision, Decision::Retry);
+    assert_eq!(verdict(text, &[other], Listener::First).decision, Decision::SecondOpinion);
+}
+
+#[test]
+fn another_spelling_is_not_held_to_the_score_of_the_written_one() {
+    let text = "I have the honour to know Mister Darcy.";
+    for (word, said) in [(3, text.replace("honour", "honor")), (6, text.replace("Mister", "Mr."))] {
+        let verdict = both(text, &said, guessed(text, word, -5.0, 2.0));
+        assert_eq!(verdict.decision, Decision::Accept, "{said}: {verdict:?}");
+    }
 }

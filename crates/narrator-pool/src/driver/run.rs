@@ -416,6 +416,7 @@ fn listen_of(task: &ListenTask, redrawn: u32) -> Listen {
         samples: task.pcm.len() as u64,
         language: task.language.clone(),
         expected: task.expected.clone(),
+        priors: task.priors,
         transcribe: task.transcribe,
         context: task.context.clone(),
         beams: task.beams,

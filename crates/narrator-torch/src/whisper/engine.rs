@@ -231,6 +231,7 @@ impl Whisper {
             piece: index,
             row: Row::new(prompt, draft, most),
             expected,
+            priors: asked.request.priors,
             transcribe: asked.request.transcribe,
             beams: usize::from(asked.request.beams.max(1)),
             start,

@@ -44,6 +44,7 @@ pub(crate) struct Writing<'a> {
     pub(crate) piece: usize,
     pub(crate) row: Row<'a>,
     pub(crate) expected: Option<&'a Expected>,
+    pub(crate) priors: bool,
     pub(crate) transcribe: bool,
     pub(crate) beams: usize,
     pub(crate) start: usize,
@@ -113,7 +114,7 @@ impl Model {
     }
 
     /// What the rows of a group hear.
-    fn audio_of(&self, pieces: &[&Piece], told: &mut Told<'_>) -> Result<Audio, EngineError> {
+    pub(crate) fn audio_of(&self, pieces: &[&Piece], told: &mut Told<'_>) -> Result<Audio, EngineError> {
         self.decoder.audio(&self.encode(pieces, told)?).doing("projecting what was heard")
     }
 
@@ -221,6 +222,7 @@ impl Model {
                     row: std::mem::replace(&mut writing.row, Row::new(Vec::new(), &[], 0)),
                     piece: writing.piece,
                     expected: writing.expected,
+                    priors: writing.priors,
                     transcribe: writing.transcribe && !writing.searches(),
                     frames: pieces[writing.piece].frames(),
                     start: writing.start,
@@ -230,6 +232,7 @@ impl Model {
             })
             .collect();
         let cache = self.read_expected(&mut tasks, &audio)?;
+        self.find_priors(&mut tasks, told)?;
         still_wanted(told)?;
         let frames: Vec<usize> = tasks.iter().map(|task| task.frames).collect();
         let mut rows = Vec::with_capacity(tasks.len());

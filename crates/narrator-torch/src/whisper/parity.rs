@@ -71,6 +71,7 @@ fn write(model: &Model, row: Row, expected: Option<&Expected>, frames: usize, au
         row,
         piece: 0,
         expected,
+        priors: false,
         transcribe: true,
         frames,
         start: 0,

@@ -27,6 +27,8 @@ pub(crate) struct Task<'a> {
     /// Which piece: tasks may share one.
     pub(crate) piece: usize,
     pub(crate) expected: Option<&'a Expected>,
+    /// Whether unsure words of the expected text are scored over silence too.
+    pub(crate) priors: bool,
     pub(crate) transcribe: bool,
     /// Encoder frames that the piece has.
     pub(crate) frames: usize,
@@ -38,8 +40,8 @@ pub(crate) struct Task<'a> {
 
 /// One token of the expected text.
 #[derive(Clone, Copy, PartialEq, Debug)]
-struct Score {
-    log_prob: f32,
+pub(crate) struct Score {
+    pub(crate) log_prob: f32,
     best: f32,
     /// What the model would rather have heard.
     rival: i64,
@@ -186,7 +188,7 @@ impl Model {
     }
 
     /// Logits of the tokens `targets` and of their likes in the other case, together.
-    fn target_logits(&self, logits: &Tensor, targets: &[i64]) -> Torch {
+    pub(crate) fn target_logits(&self, logits: &Tensor, targets: &[i64]) -> Torch {
         let gather = |ids: &[i64]| {
             logits.f_gather(1, &Tensor::f_from_slice(ids)?.f_to_device(self.device)?.f_unsqueeze(1)?, false)
         };
@@ -198,7 +200,7 @@ impl Model {
     }
 
     /// Scores of `targets`, whose logits are `heard`, among the tokens that can be heard.
-    fn scores(&self, mut logits: Tensor, heard: &Tensor, targets: &[i64]) -> Torch<Vec<Score>> {
+    pub(crate) fn scores(&self, mut logits: Tensor, heard: &Tensor, targets: &[i64]) -> Torch<Vec<Score>> {
         let _ = logits.f_index_fill_(1, &self.silent, f64::NEG_INFINITY)?;
         let (best, rivals) = logits.f_max_dim(-1, true)?;
         let all = logits.f_logsumexp([1].as_slice(), true)?;
@@ -243,6 +245,7 @@ impl Model {
                     best_log_prob,
                     tokens: word.tokens.len() as u16,
                     rather,
+                    prior: None,
                 })
             })
             .collect()
@@ -256,7 +259,7 @@ pub(crate) fn frame_ms(frame: usize) -> u32 {
 
 impl Task<'_> {
     /// Tokens that are read with the prompt.
-    fn drafted(&self) -> &[i64] {
+    pub(crate) fn drafted(&self) -> &[i64] {
         self.expected.map_or(&[], |expected| &expected.ids)
     }
 }

@@ -396,12 +396,14 @@ fn look_in(commands: &mut Receiver<ToWorker>, inbox: &mut VecDeque<ToWorker>) ->
 }
 
 fn to_engine(coming: &mut Coming) -> HearingRequest {
-    let Listen { sample_rate, language, expected, transcribe, context, beams, seed, .. } = &coming.listen;
+    let Listen { sample_rate, language, expected, priors, transcribe, context, beams, seed, .. } =
+        &coming.listen;
     HearingRequest {
         pcm: std::mem::take(&mut coming.pcm),
         sample_rate: *sample_rate,
         language: language.clone(),
         expected: expected.clone(),
+        priors: *priors,
         transcribe: *transcribe,
         context: context.clone(),
         beams: *beams,

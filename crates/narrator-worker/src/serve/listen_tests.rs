@@ -88,6 +88,7 @@ fn listen(request: u64, text: &str, samples: u64) -> ToWorker {
         samples,
         language: Some("en".into()),
         expected: Some(text.into()),
+        priors: true,
         transcribe: true,
         context: String::new(),
         beams: 1,

@@ -123,6 +123,7 @@ impl SegmentSource for Source {
             pcm,
             sample_rate: rate,
             language: Some(self.language.clone()),
+            priors: false,
             transcribe: beams.is_some(),
             expected,
             context: String::new(),

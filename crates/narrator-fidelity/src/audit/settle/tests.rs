@@ -71,6 +71,7 @@ fn scored(log_probs: &[f32]) -> Hearing {
         best_log_prob: log_prob,
         tokens: 1,
         rather: String::new(),
+        prior: None,
     };
     Hearing { scored: log_probs.iter().map(word).collect(), ..Hearing::default() }
 }

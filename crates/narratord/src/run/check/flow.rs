@@ -171,6 +171,7 @@ impl ListenSource {
             sample_rate: on_bench.rate,
             language: Some(primary(&self.checker.speech.language)),
             expected: text,
+            priors: true,
             transcribe: true,
             context: String::new(),
             beams: if self.ear == Ear::Second && on_bench.search { SEARCH_BEAMS } else { 1 },
