@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::align::Alignment;
 
+/// Nobody says a letter in less, over a word: six letters take a quarter of a second.
+const LETTER_MS: u32 = 45;
+
 /// A word of the text and its place in the take.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct WordTime {
@@ -14,6 +17,11 @@ pub struct WordTime {
     pub at: Range<u32>,
     pub start_ms: u32,
     pub end_ms: u32,
+}
+
+/// Whether so much time is less than the word takes to say.
+pub(crate) fn is_squeezed(word: &str, length_ms: u32) -> bool {
+    length_ms < LETTER_MS * word.chars().filter(|c| c.is_alphabetic()).count() as u32
 }
 
 /// Times of every word of the text, rising. Forced scoring timed the words themselves, so its times are

@@ -4,10 +4,10 @@
 //! and spellings; transcripts of the place know words that sound like each other. Where they contradict each other
 //! nothing is decided.
 
-use super::guessed::is_squeezed;
 use super::sort::is_slight;
 use super::{Difference, Discrepancy, Opinion, Settled};
 use crate::sound::{is_rare, unlike_texts};
+use crate::times::is_squeezed;
 use crate::verdict::Complaint;
 
 /// Where words are really said, leaving them out of the reading costs more than this; where they are not, putting

@@ -12,12 +12,12 @@ use narrator_core::HeardWord;
 use super::sort::{discrepancy, is_slight};
 use super::{BookWord, Difference, Discrepancy};
 use crate::align::Edit;
+use crate::times::is_squeezed;
 
 /// Mean log-probability of a word's tokens below which it may have been guessed.
 const UNSURE_LOG_PROB: f32 = -0.5;
-/// The same of a word that has less time than this for each letter: six letters in a quarter of a second.
+/// The same of a word that has less time than it takes to say.
 const SQUEEZED_LOG_PROB: f32 = -0.25;
-const SQUEEZED_LETTER_MS: u32 = 45;
 /// Differences before a word that may still reach to it.
 const NEAR: usize = 8;
 
@@ -49,11 +49,6 @@ pub(super) fn find(all: &mut Vec<Discrepancy>, book: &[BookWord], heard: &[Heard
 fn may_be_guessed(said: &HeardWord) -> bool {
     let length_ms = said.end_ms.saturating_sub(said.start_ms);
     said.log_prob < if is_squeezed(&said.text, length_ms) { SQUEEZED_LOG_PROB } else { UNSURE_LOG_PROB }
-}
-
-/// Whether so much time is less than the word takes to say.
-pub(super) fn is_squeezed(word: &str, length_ms: u32) -> bool {
-    length_ms < SQUEEZED_LETTER_MS * word.chars().filter(|c| c.is_alphabetic()).count() as u32
 }
 
 fn of<'a, T>(all: &'a [T], range: &Range<u32>) -> &'a [T] {

@@ -109,7 +109,9 @@ impl Complaint {
                 let apart = phonemes_apart(&self.written, &self.heard, unlike);
                 (small_words && unlike < LIKE) || (!is_short(&self.written) && apart <= ONE_SOUND)
             }
-            Fault::WordGuessed | Fault::WordRepeated | Fault::Unheard | Fault::Signal { .. } => false,
+            // Everybody writes it, take after take.
+            Fault::WordGuessed => true,
+            Fault::WordRepeated | Fault::Unheard | Fault::Signal { .. } => false,
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::slight::is_exact;
 use crate::sound::{is_rare, swallows};
 use crate::times::word_times;
 use crate::trust::{Distrust, distrust};
-use crate::words::{TextWord, atoms};
+use crate::words::{TextWord, atoms, fold};
 
 /// Above this a rare word was not misheard: something else was said. `OOP` for Uucp is at 0.52, `log` of `change a
 /// log` for changelog at 0.57.
@@ -146,7 +146,13 @@ fn words_found(trusted: &[&Heard<'_>], listener: Listener) -> Vec<Option<Complai
             let edge = index == 0 || index + 1 == words.len();
             // What was heard in another spelling is there: scores are those of the written one.
             let unsaid = !trusted.iter().any(|heard| is_spelled_otherwise(heard, index as u32))
-                && is_unsaid(&words[index], &hearings, listener);
+                && !all_parted(&views)
+                && is_unsaid(
+                    &words[index],
+                    &hearings,
+                    views.iter().any(|it| matches!(it, Seen::Right)),
+                    listener,
+                );
             let complaint = complaint_of(&views, &words[index], index as u32);
             let mut complaint = match complaint {
                 None if unsaid => guessed(&words[index], index as u32),
@@ -160,8 +166,8 @@ fn words_found(trusted: &[&Heard<'_>], listener: Listener) -> Vec<Option<Complai
             }
             let next = words.get(index + 1).filter(|_| listener == Listener::Last);
             complaint.pardon = match next {
-                _ if unsaid => None,
                 Some(next) if is_swallowed(&views, &words[index], next) => Some(Pardon::SoundsAlike),
+                _ if unsaid => None,
                 _ => pardon(&views, &words[index], scored, edge, listener),
             };
             Some(complaint)
@@ -262,14 +268,20 @@ fn guessed(word: &TextWord, index: u32) -> Complaint {
     }
 }
 
-/// Whether a listener heard the word, and writes it otherwise than the text has it: `Mr.` for Mister.
+/// Whether a listener heard the word, and writes it otherwise than the text has it: `Mr.` for Mister, `everything` for
+/// every thing, `sisters` for sister's.
 fn is_spelled_otherwise(heard: &Heard<'_>, index: u32) -> bool {
-    let letters =
-        |text: &str| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    let spelling = |text: &str| -> Vec<String> {
+        text.split_whitespace()
+            .flat_map(|word| word.split('-'))
+            .map(fold)
+            .filter(|it| !it.is_empty())
+            .collect()
+    };
     heard.alignment.edits.iter().any(|edit| {
-        let (written, said): (String, String) =
-            (letters(&heard.alignment.written(edit)), letters(&heard_text(heard.hearing, &edit.heard)));
-        edit.text.contains(&index) && edit.kind.is_right() && written != said
+        edit.text.contains(&index)
+            && edit.kind.is_right()
+            && spelling(&heard.alignment.written(edit)) != spelling(&heard_text(heard.hearing, &edit.heard))
     })
 }
 
@@ -331,13 +343,18 @@ fn pardon(
         return None;
     }
     // Nobody says one word for two by mistake, and it sounds like both: the recogniser parted them elsewhere.
-    if views.iter().all(|seen| matches!(seen, Seen::Changed { parted: true, .. })) {
+    if all_parted(views) {
         return Some(Pardon::SoundsAlike);
     }
     if rare && unlike <= RARE_UNLIKE && !impossible {
         return Some(Pardon::RareWord);
     }
     (unlike <= KNOWN_UNLIKE && scored.is_none() && !exact && !agree(views)).then_some(Pardon::SoundsAlike)
+}
+
+/// Whether all heard another number of words that sounds like the page.
+fn all_parted(views: &[&Seen]) -> bool {
+    views.iter().all(|seen| matches!(seen, Seen::Changed { parted: true, .. }))
 }
 
 /// Whether two listeners heard the same other word: then it was said.

@@ -356,7 +356,7 @@ fn guessed(text: &str, word: usize, log_prob: f32, evidence: f32) -> Vec<ScoredW
 #[test]
 fn what_the_audio_does_not_say_is_not_there_whoever_writes_it() {
     let text = "Did you ever hear Darcy mention it?";
-    let verdict_of = |said: &str, evidence| both(text, said, guessed(text, 3, -1.2, evidence));
+    let verdict_of = |said: &str, evidence| both(text, said, guessed(text, 3, -1.9, evidence));
     let refused = verdict_of(text, 2.0);
     assert_eq!(refused.decision, Decision::Retry);
     assert_eq!(refused.complaints[0].fault, Fault::WordGuessed);
