@@ -600,3 +600,23 @@ fn a_name_that_is_nothing_like_what_is_heard_is_lost_when_the_audio_says_nothing
     assert_eq!(settle(-15.0, -2.0, -16.0), 0, "silence would have it far worse");
     assert_eq!(settle(-4.0, -2.0, -5.0), 0, "it may be his spelling");
 }
+
+#[test]
+fn a_passage_that_is_gone_is_gone_however_unlikely_silence_finds_it() {
+    let passage = "nobody had seen the old ferry since the evening on which the long autumn storm began";
+    let page = PAGE.replace("the sun", &format!("{passage} the sun"));
+    let (mut found, questions) =
+        questions(&page, &PAGE.replace("the sun", "beggars dresses presents the sun"));
+    assert_eq!(questions.len(), 1, "{found:#?}");
+    let gone = |to_heard: f32, to_nothing: f32| Opinion {
+        to_heard,
+        to_nothing,
+        prior: Some(to_nothing - 60.0),
+        heard_prior: Some(to_heard - 50.0),
+    };
+    let complaint = complaint("nobody", "beggars", 0.8);
+    let about = questions[0].about.clone();
+    let missing = vec![vec![complaint; 12]; about.len()];
+    found.settle(&[answer(about, vec![gone(-70.0, -80.0), gone(-75.0, -90.0)], Some(missing))]);
+    assert!(found.discrepancies.iter().any(|it| it.sure && it.lost > 9), "{found:#?}");
+}
