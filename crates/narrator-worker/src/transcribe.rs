@@ -112,6 +112,8 @@ pub fn measure(args: &BenchHearingArgs) -> Result<(), SynthError> {
         let asked: Vec<HearingRequest> = requests
             .iter()
             .map(|one| HearingRequest {
+                // As a take is checked.
+                priors: score && transcribe,
                 transcribe,
                 expected: one.expected.clone().filter(|_| score),
                 ..one.clone()

@@ -144,20 +144,13 @@ fn words_found(trusted: &[&Heard<'_>], listener: Listener) -> Vec<Option<Complai
             let scores = trusted.iter().filter_map(|heard| Score::of(&words[index], heard.hearing));
             let scored = scores.min_by(|one, other| one.margin.total_cmp(&other.margin));
             let edge = index == 0 || index + 1 == words.len();
+            let is_written = views.iter().any(|seen| matches!(seen, Seen::Right));
             // What was heard in another spelling is there: scores are those of the written one.
-            let unsaid = !trusted.iter().any(|heard| is_spelled_otherwise(heard, index as u32))
+            let unsaid = is_unsaid(&words[index], &hearings, is_written, listener)
                 && !all_parted(&views)
-                && is_unsaid(
-                    &words[index],
-                    &hearings,
-                    views.iter().any(|it| matches!(it, Seen::Right)),
-                    listener,
-                );
+                && !trusted.iter().any(|heard| is_spelled_otherwise(heard, index as u32));
             let complaint = complaint_of(&views, &words[index], index as u32);
-            let mut complaint = match complaint {
-                None if unsaid => guessed(&words[index], index as u32),
-                complaint => complaint?,
-            };
+            let mut complaint = complaint.or_else(|| unsaid.then(|| guessed(&words[index], index as u32)))?;
             if matches!(complaint.fault, Fault::WordLost | Fault::WordGuessed)
                 && let Some((start_ms, end_ms)) =
                     trusted.iter().find_map(|heard| place(&words[index], heard.hearing))
