@@ -41,8 +41,8 @@ pub struct ScoredWord {
 }
 
 impl ScoredWord {
-    /// Above this a word is heard with confidence. Of good speech one word in sixteen is below.
-    const UNSURE_LOG_PROB: f32 = -0.25;
+    /// Above this a word is heard with confidence.
+    const UNSURE_LOG_PROB: f32 = -0.35;
 
     /// Whether the recogniser is less than sure of the word.
     pub fn is_unsure(&self) -> bool {

@@ -19,12 +19,13 @@ const MOST_NATS: f32 = 6.5;
 /// them: less will do.
 const RARE_NATS: f32 = 3.0;
 /// Whoever finds a word likelier than this has little to complain of: of what could be said at all there was nothing
-/// likelier, and low evidence is that of a word that is no surprise. All listeners together, and the first alone.
+/// likelier, and low evidence is that of a word that is no surprise. All listeners together,
 const LIKELY_LOG_PROB: f32 = -1.4;
-const FIRST_LIKELY_LOG_PROB: f32 = -0.4;
-/// Another is asked where the first has less than so much beyond.
-const NEAR_NATS: f32 = 2.0;
-/// The same of a word that was written down in less time than it takes to say, whoever is asked.
+/// and the first alone, which may be more doubtful, with so much more evidence: what it doubts is asked of another.
+const FIRST_LIKELY_LOG_PROB: f32 = -1.0;
+const FIRST_NATS: f32 = 0.5;
+/// A word that was written down in less time than it takes to say is doubted sooner, whoever is asked.
+const SQUEEZED_LIKELY_LOG_PROB: f32 = -0.4;
 const SQUEEZED_NATS: f32 = 2.0;
 /// Shorter words are said in passing, and weigh nothing.
 const SHORTEST: usize = 3;
@@ -40,17 +41,19 @@ pub(super) fn is_unsaid(word: &TextWord, heard: &[&Hearing], is_written: bool, l
     let found: Option<Vec<(f32, f32)>> = heard.iter().map(|hearing| find(word, hearing)).collect();
     let Some(found) = found.filter(|found| !found.is_empty()) else { return false };
     let mean = |of: fn(&(f32, f32)) -> f32| found.iter().map(of).sum::<f32>() / found.len() as f32;
-    let (near, likely) = match listener {
-        Listener::First => (NEAR_NATS, FIRST_LIKELY_LOG_PROB),
-        Listener::Last => (0.0, LIKELY_LOG_PROB),
-    };
     let most = if !is_written && is_rare(&word.text) { RARE_NATS } else { MOST_NATS };
     let has_time = |hearing: &&Hearing| {
         let time = place(word, hearing).map(|(start_ms, end_ms)| end_ms.saturating_sub(start_ms));
         !time.is_some_and(|length_ms| is_squeezed(&word.text, length_ms))
     };
-    let near = if is_written && !heard.iter().any(has_time) { SQUEEZED_NATS } else { near };
-    mean(|it| it.0) < likely && mean(|it| it.1) < (letters as f32).min(most) + near
+    let squeezed = is_written && !heard.iter().any(has_time);
+    let (likely, more) = match (listener, squeezed) {
+        (Listener::First, false) => (FIRST_LIKELY_LOG_PROB, FIRST_NATS),
+        (Listener::First, true) => (SQUEEZED_LIKELY_LOG_PROB, SQUEEZED_NATS),
+        (Listener::Last, false) => (LIKELY_LOG_PROB, 0.0),
+        (Listener::Last, true) => (LIKELY_LOG_PROB, SQUEEZED_NATS),
+    };
+    mean(|it| it.0) < likely && mean(|it| it.1) < (letters as f32).min(most) + more
 }
 
 /// How likely a listener finds a word, and what the audio says for it, in nats; none where it is sure of the word, or

@@ -1,12 +1,13 @@
 //! A whole checkpoint in memory.
 
+use std::cell::OnceCell;
 use std::path::Path;
 
 use narrator_engine::{EngineError, Footprint};
 use tch::{Device, Kind, Tensor};
 
 use super::config::Config;
-use super::decoder::Decoder;
+use super::decoder::{Audio, Decoder};
 use super::encoder::Encoder;
 use super::limits::{ROWS, SEARCHES, SEARCHES_ON_CPU, Working};
 use super::mel::LogMel;
@@ -29,6 +30,8 @@ pub(crate) struct Model {
     pub(crate) suppressed: Suppressed,
     /// Tokens that are written and not heard.
     pub(crate) silent: Tensor,
+    /// Two seconds of nothing, once somebody asks for priors.
+    pub(crate) silence: OnceCell<Audio>,
     /// Of every token, the one with its first letter in the other case, or itself.
     pub(crate) other_case: Vec<i64>,
     pub(crate) device: Device,
@@ -70,6 +73,7 @@ impl Model {
             decoder: Decoder::load(&loader.at("decoder"), &config)?,
             suppressed,
             silent,
+            silence: OnceCell::new(),
             other_case: vocabulary.other_case(),
             device,
             rows: ROWS,

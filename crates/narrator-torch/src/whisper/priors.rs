@@ -36,9 +36,15 @@ impl Model {
         if asked.is_empty() {
             return Ok(());
         }
-        let silence = Piece::new(vec![0.0; SILENCE_S * SAMPLE_RATE as usize], 0);
-        let audio = self.audio_of(&[&silence], told)?;
-        let found = self.score_over(&audio, tasks, &asked).doing("scoring the expected text over silence")?;
+        let audio = match self.silence.get() {
+            Some(audio) => audio,
+            None => {
+                let silence = Piece::new(vec![0.0; SILENCE_S * SAMPLE_RATE as usize], 0);
+                let audio = self.audio_of(&[&silence], told)?;
+                self.silence.get_or_init(|| audio)
+            }
+        };
+        let found = self.score_over(audio, tasks, &asked).doing("scoring the expected text over silence")?;
         for (wanted, log_prob) in found {
             let prior = &mut tasks[asked[wanted.row]].scored[wanted.word].prior;
             *prior = Some(prior.unwrap_or_default() + log_prob);
