@@ -144,9 +144,9 @@ fn words_found(trusted: &[&Heard<'_>], listener: Listener) -> Vec<Option<Complai
             let scores = trusted.iter().filter_map(|heard| Score::of(&words[index], heard.hearing));
             let scored = scores.min_by(|one, other| one.margin.total_cmp(&other.margin));
             let edge = index == 0 || index + 1 == words.len();
-            let is_written = views.iter().any(|seen| matches!(seen, Seen::Right));
+            let writers = views.iter().filter(|seen| matches!(seen, Seen::Right)).count();
             // What was heard in another spelling is there: scores are those of the written one.
-            let unsaid = is_unsaid(&words[index], &hearings, is_written, listener)
+            let unsaid = is_unsaid(&words[index], &hearings, writers, listener)
                 && !all_parted(&views)
                 && !trusted.iter().any(|heard| is_spelled_otherwise(heard, index as u32));
             let complaint = complaint_of(&views, &words[index], index as u32);

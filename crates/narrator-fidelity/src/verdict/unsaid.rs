@@ -30,9 +30,9 @@ const SQUEEZED_NATS: f32 = 2.0;
 /// Shorter words are said in passing, and weigh nothing.
 const SHORTEST: usize = 3;
 
-/// Whether those who listened, being less than sure of a word, find too little of it in the audio. What the first alone
+/// Whether those who listened, so many of whom wrote the word down, being less than sure of a word, find too little of it in the audio. What the first alone
 /// finds too little of is to be asked of another, who may be easier to convince.
-pub(super) fn is_unsaid(word: &TextWord, heard: &[&Hearing], is_written: bool, listener: Listener) -> bool {
+pub(super) fn is_unsaid(word: &TextWord, heard: &[&Hearing], writers: usize, listener: Listener) -> bool {
     let letters = word.text.chars().filter(|c| c.is_alphabetic()).count();
     // Figures and what is spelt out are heard in other words.
     if letters < SHORTEST || is_slight(&word.text) || word.text.chars().any(char::is_numeric) {
@@ -41,12 +41,16 @@ pub(super) fn is_unsaid(word: &TextWord, heard: &[&Hearing], is_written: bool, l
     let found: Option<Vec<(f32, f32)>> = heard.iter().map(|hearing| find(word, hearing)).collect();
     let Some(found) = found.filter(|found| !found.is_empty()) else { return false };
     let mean = |of: fn(&(f32, f32)) -> f32| found.iter().map(of).sum::<f32>() / found.len() as f32;
-    let most = if !is_written && is_rare(&word.text) { RARE_NATS } else { MOST_NATS };
+    let most = if writers == 0 && is_rare(&word.text) { RARE_NATS } else { MOST_NATS };
     let has_time = |hearing: &&Hearing| {
         let time = place(word, hearing).map(|(start_ms, end_ms)| end_ms.saturating_sub(start_ms));
         !time.is_some_and(|length_ms| is_squeezed(&word.text, length_ms))
     };
-    let squeezed = is_written && !heard.iter().any(has_time);
+    let squeezed = writers > 0 && !heard.iter().any(has_time);
+    // Behind a sign (`C++ library`) a word that everybody writes is scored as if nobody did.
+    if listener == Listener::Last && writers == heard.len() && !squeezed {
+        return false;
+    }
     let (likely, more) = match (listener, squeezed) {
         (Listener::First, false) => (FIRST_LIKELY_LOG_PROB, FIRST_NATS),
         (Listener::First, true) => (SQUEEZED_LIKELY_LOG_PROB, SQUEEZED_NATS),
@@ -91,7 +95,7 @@ mod tests {
     fn unsaid(text: &str, heard: &[(f32, Option<f32>)], listener: Listener) -> bool {
         let word = TextWord { text: text.into(), at: 0..4 };
         let heard: Vec<Hearing> = heard.iter().map(|&(log_prob, prior)| hearing(log_prob, prior)).collect();
-        is_unsaid(&word, &heard.iter().collect::<Vec<_>>(), true, listener)
+        is_unsaid(&word, &heard.iter().collect::<Vec<_>>(), 1, listener)
     }
 
     #[test]

@@ -346,10 +346,11 @@ fn a_verdict_is_one_json_object() {
     assert_eq!(back, verdict);
 }
 
-/// As [`scores`], of a word that is as likely over silence, less `evidence`.
+/// As [`scores`], of a word in hardly any time that is as likely over silence, less `evidence`.
 fn guessed(text: &str, word: usize, log_prob: f32, evidence: f32) -> Vec<ScoredWord> {
     let mut scored = scores(text, word, log_prob, log_prob);
     scored[word].prior = Some(log_prob - evidence);
+    scored[word].end_ms = scored[word].start_ms + 120;
     scored
 }
 
@@ -362,6 +363,10 @@ fn what_the_audio_does_not_say_is_not_there_whoever_writes_it() {
     assert_eq!(refused.complaints[0].fault, Fault::WordGuessed);
     assert_eq!(refused.summary(), "`hear` was guessed at 0.9 s, and not heard");
     assert_eq!(verdict_of(text, 12.0).decision, Decision::Accept);
+    // What everybody writes in the time that it takes was scored badly for what is written before it: `C++ library`.
+    let mut in_time = guessed(text, 3, -1.9, 2.0);
+    in_time[3].end_ms += 130;
+    assert_eq!(both(text, text, in_time).decision, Decision::Accept);
     // One of them would have been enough, had the audio said it.
     let one = Hearing { scored: guessed(text, 3, -9.0, 1.0), ..hearing("Did you ever Darcy mention it?") };
     let other = Hearing { scored: guessed(text, 3, -1.0, 1.0), ..hearing(text) };
