@@ -46,9 +46,10 @@ pub(super) fn is_unsaid(word: &TextWord, heard: &[&Hearing], writers: usize, lis
         let time = place(word, hearing).map(|(start_ms, end_ms)| end_ms.saturating_sub(start_ms));
         !time.is_some_and(|length_ms| is_squeezed(&word.text, length_ms))
     };
-    let squeezed = writers > 0 && !heard.iter().any(has_time);
-    // Behind a sign (`C++ library`) a word that everybody writes is scored as if nobody did.
-    if listener == Listener::Last && writers == heard.len() && !squeezed {
+    let with_time = heard.iter().filter(|hearing| has_time(hearing)).count();
+    let squeezed = writers > 0 && with_time == 0;
+    // What everybody writes in the time that it takes may be scored badly for what is written before it.
+    if listener == Listener::Last && writers == heard.len() && with_time == heard.len() {
         return false;
     }
     let (likely, more) = match (listener, squeezed) {

@@ -382,3 +382,10 @@ fn another_spelling_is_not_held_to_the_score_of_the_written_one() {
         assert_eq!(verdict.decision, Decision::Accept, "{said}: {verdict:?}");
     }
 }
+
+#[test]
+fn a_word_behind_a_sign_is_not_held_to_its_score() {
+    let behind = |text: &str| both(text, &text.replace("++", ""), guessed(text, 3, -9.0, -2.0)).decision;
+    assert_eq!(behind("See the C++ library for it."), Decision::Accept);
+    assert_eq!(behind("See the old library for it."), Decision::Retry);
+}
