@@ -15,12 +15,11 @@ use crate::words::TextWord;
 
 /// Of a word that is there the audio says at least a nat for each letter, up to so many.
 const MOST_NATS: f32 = 6.5;
-/// A name or a rare word that nobody wrote is spelt in as many ways as there are recognisers, and scored by none of
-/// them: less will do.
+/// A name or a rare word is spelt in as many ways as there are recognisers, and scored by none of them: less will do.
 const RARE_NATS: f32 = 3.0;
 /// Whoever finds a word likelier than this has little to complain of: of what could be said at all there was nothing
 /// likelier, and low evidence is that of a word that is no surprise. All listeners together,
-const LIKELY_LOG_PROB: f32 = -1.4;
+const LIKELY_LOG_PROB: f32 = -1.3;
 /// and the first alone, which may be more doubtful, with so much more evidence: what it doubts is asked of another.
 const FIRST_LIKELY_LOG_PROB: f32 = -1.0;
 const FIRST_NATS: f32 = 0.5;
@@ -41,7 +40,7 @@ pub(super) fn is_unsaid(word: &TextWord, heard: &[&Hearing], writers: usize, lis
     let found: Option<Vec<(f32, f32)>> = heard.iter().map(|hearing| find(word, hearing)).collect();
     let Some(found) = found.filter(|found| !found.is_empty()) else { return false };
     let mean = |of: fn(&(f32, f32)) -> f32| found.iter().map(of).sum::<f32>() / found.len() as f32;
-    let most = if writers == 0 && is_rare(&word.text) { RARE_NATS } else { MOST_NATS };
+    let most = if is_rare(&word.text) { RARE_NATS } else { MOST_NATS };
     let has_time = |hearing: &&Hearing| {
         let time = place(word, hearing).map(|(start_ms, end_ms)| end_ms.saturating_sub(start_ms));
         !time.is_some_and(|length_ms| is_squeezed(&word.text, length_ms))

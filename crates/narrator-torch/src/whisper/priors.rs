@@ -36,13 +36,12 @@ impl Model {
         if asked.is_empty() {
             return Ok(());
         }
-        let audio = match self.silence.get() {
-            Some(audio) => audio,
-            None => {
-                let silence = Piece::new(vec![0.0; SILENCE_S * SAMPLE_RATE as usize], 0);
-                let audio = self.audio_of(&[&silence], told)?;
-                self.silence.get_or_init(|| audio)
-            }
+        let audio = if let Some(audio) = self.silence.get() {
+            audio
+        } else {
+            let silence = Piece::new(vec![0.0; SILENCE_S * SAMPLE_RATE as usize], 0);
+            let audio = self.audio_of(&[&silence], told)?;
+            self.silence.get_or_init(|| audio)
         };
         let found = self.score_over(audio, tasks, &asked).doing("scoring the expected text over silence")?;
         for (wanted, log_prob) in found {
