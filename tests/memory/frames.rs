@@ -1,6 +1,6 @@
 //! Frames and messages.
 
-use narrator_proto::{Frame, FrameDecoder, FromWorker, Kind, Message, SizeClass, ToWorker};
+use narrator_proto::{Frame, FrameDecoder, FromWorker, Kind, Message, ProtocolVersion, SizeClass, ToWorker};
 use narrator_tests::program::checkout;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -16,7 +16,7 @@ const MESSAGE_FACTOR: usize = 80;
 const LIST_AHEAD_BYTES: usize = 1 << 20;
 
 fn golden() -> Vec<Vec<u8>> {
-    let folder = checkout().join("proto/golden/v1");
+    let folder = checkout().join(format!("proto/golden/v{}", ProtocolVersion::CURRENT.major));
     let mut paths: Vec<_> = std::fs::read_dir(folder)
         .expect("the golden frames")
         .map(|entry| entry.expect("an entry").path())
