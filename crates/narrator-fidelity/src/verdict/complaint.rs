@@ -96,7 +96,8 @@ impl Complaint {
     }
 
     /// Whether it is about small words, lost, put in, or taken for another that sounds like them, or about a word that
-    /// differs by no more than one sound: `liked to`, said as people say it, has no d. A denial or a number is never slight.
+    /// differs by no more than one sound: `liked to`, said as people say it, has no d; or about a word that everybody writes
+    /// though the audio hardly says it. A denial or a number is never slight.
     pub fn is_slight(&self) -> bool {
         if is_exact(&self.written, &self.heard) {
             return false;
@@ -109,7 +110,6 @@ impl Complaint {
                 let apart = phonemes_apart(&self.written, &self.heard, unlike);
                 (small_words && unlike < LIKE) || (!is_short(&self.written) && apart <= ONE_SOUND)
             }
-            // Everybody writes it, take after take.
             Fault::WordGuessed => true,
             Fault::WordRepeated | Fault::Unheard | Fault::Signal { .. } => false,
         }

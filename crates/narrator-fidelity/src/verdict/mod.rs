@@ -75,7 +75,7 @@ impl Verdict {
     }
 
     /// Whether all that speaks against the take are small words inside it and cries anywhere, lost, put in, or taken for another that
-    /// sounds like them, and words that differ by no more than one sound: `liked to`, said as people say it, has no d.
+    /// sounds like them, words that differ by no more than one sound: `liked to`, said as people say it, has no d; and guessed words.
     pub fn doubts_small_words_only(&self) -> bool {
         let inside = |word: u32| 0 < word && word + 1 < self.words;
         let is_small =
@@ -131,6 +131,7 @@ mod tests {
         assert!(doubting(Fault::WordChanged { unlike: 0.43 }, 4, "this", "the"));
         assert!(doubting(Fault::WordAdded, 4, "", "to"));
         assert!(doubting(Fault::WordChanged { unlike: 0.175 }, 4, "liked", "like"));
+        assert!(doubting(Fault::WordGuessed, 4, "garden", ""), "everybody writes it, take after take");
         assert!(doubting(Fault::WordLost, 0, "\"Oh!", ""), "a cry may be the first word");
     }
 
@@ -142,6 +143,9 @@ mod tests {
         assert!(!doubting(Fault::WordChanged { unlike: 0.175 }, 4, "can't", "can"), "a denial is no final t");
         assert!(!doubting(Fault::WordChanged { unlike: 0.14 }, 4, "sixteen", "sixty"));
         assert!(!doubting(Fault::WordLost, 4, "garden", ""));
+        assert!(
+            !doubting(Fault::WordGuessed, 4, "never", "") && !doubting(Fault::WordGuessed, 0, "garden", "")
+        );
         assert!(!doubting(Fault::WordChanged { unlike: 0.5 }, 4, "he", "she"));
         assert!(!doubting(Fault::WordChanged { unlike: 0.2 }, 4, "in", "inn"));
         assert!(!doubting(Fault::WordChanged { unlike: 0.3 }, 4, "requited", "repeated"));
