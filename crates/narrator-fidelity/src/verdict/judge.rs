@@ -32,8 +32,6 @@ const PARTED_UNLIKE: f32 = 0.25;
 const EDGE_UNLIKE: f32 = 0.25;
 /// Longer additions were said.
 const ADDED_MS: u32 = 600;
-/// What stands beside words and is not said.
-const PUNCTUATION: &str = ".,;:!?…'’‘\"“”«»()—–-_";
 /// Additions of two listeners this near in time are one.
 const SAME_PLACE_MS: u32 = 500;
 
@@ -148,9 +146,8 @@ fn words_found(trusted: &[&Heard<'_>], listener: Listener) -> Vec<Option<Complai
             let edge = index == 0 || index + 1 == words.len();
             let writers = views.iter().filter(|seen| matches!(seen, Seen::Right)).count();
             // What was heard in another spelling is there: scores are those of the written one.
-            let unsaid = is_unsaid(&words[index], &hearings, writers, listener)
+            let unsaid = is_unsaid(words, index, &hearings, writers, listener)
                 && !all_parted(&views)
-                && !is_behind_a_sign(words, index)
                 && !trusted.iter().any(|heard| is_spelled_otherwise(heard, index as u32));
             let complaint = complaint_of(&views, &words[index], index as u32);
             let mut complaint = complaint.or_else(|| unsaid.then(|| guessed(&words[index], index as u32)))?;
@@ -262,14 +259,6 @@ fn guessed(word: &TextWord, index: u32) -> Complaint {
         end_ms: 0,
         pardon: None,
     }
-}
-
-/// Whether a sign or a figure is written before the word: recognisers write `plus` for it, and score what follows as if it
-/// were said in the place of that.
-fn is_behind_a_sign(words: &[TextWord], index: usize) -> bool {
-    let before = index.checked_sub(1).and_then(|at| words.get(at));
-    let is_sign = |c: char| !c.is_alphabetic() && !PUNCTUATION.contains(c);
-    before.is_some_and(|word| word.text.contains(is_sign))
 }
 
 /// Whether a listener heard the word, and writes it otherwise than the text has it: `Mr.` for Mister, `everything` for

@@ -28,13 +28,23 @@ const SQUEEZED_LIKELY_LOG_PROB: f32 = -0.4;
 const SQUEEZED_NATS: f32 = 2.0;
 /// Shorter words are said in passing, and weigh nothing.
 const SHORTEST: usize = 3;
+/// What stands beside words and is not said.
+const PUNCTUATION: &str = ".,;:!?…'’‘\"“”«»()—–-_";
 
 /// Whether those who listened, so many of whom wrote the word down, being less than sure of a word, find too little of it in the audio. What the first alone
 /// finds too little of is to be asked of another, who may be easier to convince.
-pub(super) fn is_unsaid(word: &TextWord, heard: &[&Hearing], writers: usize, listener: Listener) -> bool {
+pub(super) fn is_unsaid(
+    words: &[TextWord],
+    index: usize,
+    heard: &[&Hearing],
+    writers: usize,
+    listener: Listener,
+) -> bool {
+    let word = &words[index];
     let letters = word.text.chars().filter(|c| c.is_alphabetic()).count();
     // Figures and what is spelt out are heard in other words.
-    if letters < SHORTEST || is_slight(&word.text) || word.text.chars().any(char::is_numeric) {
+    let is_figure = word.text.chars().any(char::is_numeric);
+    if letters < SHORTEST || is_slight(&word.text) || is_figure || is_behind_a_sign(words, index) {
         return false;
     }
     let found: Option<Vec<(f32, f32)>> = heard.iter().map(|hearing| find(word, hearing)).collect();
@@ -58,6 +68,14 @@ pub(super) fn is_unsaid(word: &TextWord, heard: &[&Hearing], writers: usize, lis
         (Listener::Last, true) => (LIKELY_LOG_PROB, SQUEEZED_NATS),
     };
     mean(|it| it.0) < likely && mean(|it| it.1) < (letters as f32).min(most) + more
+}
+
+/// Whether a sign or a figure is written before the word: recognisers write `plus` for it, and score what follows as if it
+/// were said in the place of that.
+fn is_behind_a_sign(words: &[TextWord], index: usize) -> bool {
+    let before = index.checked_sub(1).and_then(|at| words.get(at));
+    let is_sign = |c: char| !c.is_alphabetic() && !PUNCTUATION.contains(c);
+    before.is_some_and(|word| word.text.contains(is_sign))
 }
 
 /// How likely a listener finds a word, and what the audio says for it, in nats; none where it is sure of the word, or
@@ -95,7 +113,7 @@ mod tests {
     fn unsaid(text: &str, heard: &[(f32, Option<f32>)], listener: Listener) -> bool {
         let word = TextWord { text: text.into(), at: 0..4 };
         let heard: Vec<Hearing> = heard.iter().map(|&(log_prob, prior)| hearing(log_prob, prior)).collect();
-        is_unsaid(&word, &heard.iter().collect::<Vec<_>>(), 1, listener)
+        is_unsaid(&[word], 0, &heard.iter().collect::<Vec<_>>(), 1, listener)
     }
 
     #[test]
