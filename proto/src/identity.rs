@@ -15,7 +15,7 @@ pub struct ProtocolVersion {
 }
 
 impl ProtocolVersion {
-    pub const CURRENT: Self = Self { major: 2, minor: 0 };
+    pub const CURRENT: Self = Self { major: 3, minor: 0 };
 
     /// Whether two ends understand each other.
     pub fn speaks_with(self, other: Self) -> bool {

@@ -3,7 +3,7 @@
 //! A `Listen` announces how many samples follow it in `ListenPcm` frames of the same request; the request
 //! is complete when they are there. Samples are raw, as those of `Pcm` are, and are not judged here.
 
-use narrator_core::Hearing;
+use narrator_core::{Hearing, Priors};
 use serde::{Deserialize, Serialize};
 
 use crate::from_worker::DeviceMemory;
@@ -22,8 +22,8 @@ pub struct Listen {
     pub language: Option<String>,
     /// What should have been said: scored against the audio word by word.
     pub expected: Option<String>,
-    /// Whether words of it that are not heard with confidence are scored over silence too.
-    pub priors: bool,
+    /// Which words of it are scored over silence too.
+    pub priors: Priors,
     /// Whether to write down freely what is heard.
     pub transcribe: bool,
     /// Words that may come up, given to the decoder as context; empty: none.

@@ -68,6 +68,7 @@ class Bench:
                 worker = os.path.join(self.tools, "narrator-worker")
                 command = [worker, "transcribe", "--model", f"{self.root}/.deps/models/{model}"]
                 command += ["--texts", "--json", "--language", "en", "--batch", "64"]
+                command += ["--priors", "guessable" if model == MODELS[0] else "unsure"]
                 command += ["--beams", str(beams), *missing[at : at + AT_ONCE]]
                 out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
                 file.write(out)

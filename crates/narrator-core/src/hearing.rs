@@ -35,19 +35,63 @@ pub struct ScoredWord {
     pub tokens: u16,
     /// What it would rather have heard at the word's worst place; empty where it agrees.
     pub rather: String,
-    /// The sum of `log_prob` if silence were heard: what the words before it alone make of it. Of unsure words, where it was
-    /// asked for.
+    /// The sum of `log_prob` if silence were heard: what the words before it alone make of it. Where it was asked for.
     pub prior: Option<f32>,
+}
+
+/// Which words of the expected text get a prior ([`ScoredWord::prior`]): each costs time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum Priors {
+    #[default]
+    None,
+    /// Words that the recogniser may have written because the sentence wants them.
+    Guessable,
+    /// All words that it is less than sure of.
+    Unsure,
+}
+
+impl Priors {
+    /// Whether the word's prior is wanted.
+    pub fn want(self, word: &ScoredWord) -> bool {
+        match self {
+            Self::None => false,
+            Self::Guessable => word.is_guessable(),
+            Self::Unsure => word.is_unsure(),
+        }
+    }
 }
 
 impl ScoredWord {
     /// Above this a word is heard with confidence.
-    const UNSURE_LOG_PROB: f32 = -0.35;
+    pub const UNSURE_LOG_PROB: f32 = -0.35;
+    /// Above this it is likely enough to have been heard,
+    pub const LIKELY_LOG_PROB: f32 = -1.0;
+    /// or above this, in less time than it takes to say.
+    pub const SQUEEZED_LIKELY_LOG_PROB: f32 = -0.4;
+    /// What is so many nats less likely than something else is not written, but that.
+    const MOST_LOSS: f32 = 1.5;
+    /// Shorter words, in letters, are said in passing.
+    pub const SHORTEST: usize = 3;
 
     /// Whether the recogniser is less than sure of the word.
     pub fn is_unsure(&self) -> bool {
         self.log_prob < Self::UNSURE_LOG_PROB
     }
+
+    /// Whether the recogniser may write the word and does not find it likely, long as it is.
+    pub fn is_guessable(&self) -> bool {
+        let squeezed = is_squeezed(self.at.len(), self.end_ms.saturating_sub(self.start_ms));
+        let likely = if squeezed { Self::SQUEEZED_LIKELY_LOG_PROB } else { Self::LIKELY_LOG_PROB };
+        let loss = self.best_log_prob - self.log_prob;
+        self.at.len() >= Self::SHORTEST && self.log_prob < likely && loss <= Self::MOST_LOSS
+    }
+}
+
+/// Whether so much time is less than a word of so many letters takes to say.
+pub fn is_squeezed(letters: usize, length_ms: u32) -> bool {
+    // Nobody says a letter in less, over a word: six letters take a quarter of a second.
+    const LETTER_MS: usize = 45;
+    (length_ms as usize) < LETTER_MS * letters
 }
 
 /// One piece of audio, heard once.

@@ -17,7 +17,7 @@ pub mod settings;
 
 pub use delivery::{Delivery, VoiceAbilities};
 pub use fault::{Fault, Policy};
-pub use hearing::{HeardWord, Hearing, ScoredWord};
+pub use hearing::{HeardWord, Hearing, Priors, ScoredWord, is_squeezed};
 pub use ids::{Dispatch, Incarnation, SegmentId, SlotId};
 pub use ledger::{Fate, Ledger, LedgerEntry, LedgerError, SkipRule};
 pub use manuscript::{Block, BlockKind, Chapter, Cover, DocId, Document, Manuscript, Metadata, Span, Token};

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use narrator_core::Hearing;
+use narrator_core::{Hearing, Priors};
 
 use crate::EngineError;
 
@@ -17,8 +17,8 @@ pub struct HearingRequest {
     pub language: Option<String>,
     /// What should have been said: scored against the audio word by word.
     pub expected: Option<String>,
-    /// Whether words of it that are not heard with confidence are scored over silence too.
-    pub priors: bool,
+    /// Which words of it are scored over silence too.
+    pub priors: Priors,
     /// Whether to write down freely what is heard. Without it only `expected` is scored, which is cheaper.
     pub transcribe: bool,
     /// Words that may come up, such as names: given to the decoder as context. Empty: none.

@@ -7,9 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::align::Alignment;
 
-/// Nobody says a letter in less, over a word: six letters take a quarter of a second.
-const LETTER_MS: u32 = 45;
-
 /// A word of the text and its place in the take.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct WordTime {
@@ -21,7 +18,7 @@ pub struct WordTime {
 
 /// Whether so much time is less than the word takes to say.
 pub(crate) fn is_squeezed(word: &str, length_ms: u32) -> bool {
-    length_ms < LETTER_MS * word.chars().filter(|c| c.is_alphabetic()).count() as u32
+    narrator_core::is_squeezed(word.chars().filter(|c| c.is_alphabetic()).count(), length_ms)
 }
 
 /// Times of every word of the text, rising. Forced scoring timed the words themselves, so its times are

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use narrator_core::{ContentKey, Delivery, Dispatch, Fault, Hearing, SegmentId};
+use narrator_core::{ContentKey, Delivery, Dispatch, Fault, Hearing, Priors, SegmentId};
 use thiserror::Error;
 
 /// What is to be done about one segment.
@@ -53,8 +53,8 @@ pub struct ListenTask {
     pub language: Option<String>,
     /// What should have been said.
     pub expected: Option<String>,
-    /// Whether words of it that are not heard with confidence are scored over silence too.
-    pub priors: bool,
+    /// Which words of it are scored over silence too.
+    pub priors: Priors,
     /// Whether to write down freely what is heard.
     pub transcribe: bool,
     /// Words that may come up; empty: none.

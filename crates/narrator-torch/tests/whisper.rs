@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use narrator_core::{Delivery, Hearing, ScoredWord};
+use narrator_core::{Delivery, Hearing, Priors, ScoredWord};
 use narrator_engine::{
     EngineError, EngineErrorKind, HearingRequest, RowId, SpeechRequest, SpeechSink, SpeechStats, Transcriber,
 };
@@ -297,8 +297,10 @@ fn what_is_not_heard_with_confidence_is_scored_over_silence_too() {
     let takes = speak(&others.each_ref().map(String::as_str));
     let asked = takes.iter().zip(texts);
     let mut listener = listener("whisper-tiny.en");
-    let with_priors =
-        |(take, text): (&Vec<f32>, &str)| HearingRequest { priors: true, ..request(take, Some(text), true) };
+    let with_priors = |(take, text): (&Vec<f32>, &str)| HearingRequest {
+        priors: Priors::Unsure,
+        ..request(take, Some(text), true)
+    };
     let heard = hear(&mut *listener, &asked.clone().map(with_priors).collect::<Vec<_>>());
     let plain: Vec<_> = asked.map(|(take, text)| request(take, Some(text), true)).collect();
     let silence = vec![0.0; 2 * RATE];

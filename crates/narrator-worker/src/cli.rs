@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use narrator_core::Priors;
 use narrator_torch::qwen3::Numbers;
 use narrator_torch::{Device, Precision};
 
@@ -145,6 +146,9 @@ pub struct TranscribeArgs {
     /// Only score; do not write down freely
     #[arg(long)]
     pub score_only: bool,
+    /// Which scored words are scored over silence too: none, guessable or unsure
+    #[arg(long, value_name = "WHICH", default_value = "unsure", value_parser = priors)]
+    pub priors: Priors,
     /// A line for every word, with its times
     #[arg(long)]
     pub words: bool,
@@ -196,6 +200,15 @@ fn precision(text: &str) -> Result<Precision, String> {
         "float32" => Ok(Precision::Float32),
         "bfloat16" => Ok(Precision::BFloat16),
         _ => Err("give auto, float32 or bfloat16".into()),
+    }
+}
+
+fn priors(text: &str) -> Result<Priors, String> {
+    match text {
+        "none" => Ok(Priors::None),
+        "guessable" => Ok(Priors::Guessable),
+        "unsure" => Ok(Priors::Unsure),
+        _ => Err("give none, guessable or unsure".into()),
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
-use narrator_core::Hearing;
+use narrator_core::{Hearing, Priors};
 use narrator_engine::{EngineError, EngineErrorKind, HearingRequest, Transcriber};
 
 use crate::cli::{BenchHearingArgs, TranscribeArgs};
@@ -22,7 +22,7 @@ pub fn transcribe(args: &TranscribeArgs) -> Result<(), SynthError> {
             let expected = if args.texts { Some(text_beside(file)?) } else { args.text.clone() };
             requests.push(HearingRequest {
                 language: args.language.clone(),
-                priors: true,
+                priors: args.priors,
                 transcribe: !args.score_only,
                 context: args.context.clone(),
                 beams: args.beams,
@@ -113,7 +113,7 @@ pub fn measure(args: &BenchHearingArgs) -> Result<(), SynthError> {
             .iter()
             .map(|one| HearingRequest {
                 // As a take is checked.
-                priors: score && transcribe,
+                priors: if score && transcribe { Priors::Guessable } else { Priors::None },
                 transcribe,
                 expected: one.expected.clone().filter(|_| score),
                 ..one.clone()

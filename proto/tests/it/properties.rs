@@ -1,6 +1,6 @@
 //! Frames and messages for values, bytes and cuts that nobody thought of.
 
-use narrator_core::{Delivery, HeardWord, Hearing, ScoredWord, VoiceAbilities};
+use narrator_core::{Delivery, HeardWord, Hearing, Priors, ScoredWord, VoiceAbilities};
 use narrator_proto::{
     Beat, Budget, DeviceMemory, Done, Failure, FailureKind, Fatal, FatalKind, Frame, FromWorker, Heard,
     Hello, Kind, Listen, ListenerReady, Load, LoadProgress, LoadStage, Message, MessageError, Nonce,
@@ -23,6 +23,10 @@ fn memory() -> impl Strategy<Value = Option<DeviceMemory>> {
         total_bytes,
         peak_bytes,
     }))
+}
+
+fn priors() -> impl Strategy<Value = Priors> {
+    select(vec![Priors::None, Priors::Guessable, Priors::Unsure])
 }
 
 fn version() -> impl Strategy<Value = ProtocolVersion> {
@@ -193,10 +197,11 @@ fn to_worker() -> impl Strategy<Value = ToWorker> {
                 }
             });
     let texts = any::<(Option<String>, Option<String>, String)>();
-    let listen = (request(), any::<(u32, u64, bool, bool, u16, u64)>(), texts).prop_map(
+    let listen = (request(), any::<(u32, u64, bool, u16, u64)>(), priors(), texts).prop_map(
         |(
             request,
-            (sample_rate, samples, priors, transcribe, beams, seed),
+            (sample_rate, samples, transcribe, beams, seed),
+            priors,
             (language, expected, context),
         )| {
             ToWorker::Listen {

@@ -1,6 +1,6 @@
 //! One message of each shape, by the name of its golden file.
 
-use narrator_core::{Delivery, HeardWord, Hearing, ScoredWord, VoiceAbilities};
+use narrator_core::{Delivery, HeardWord, Hearing, Priors, ScoredWord, VoiceAbilities};
 use narrator_proto::{
     Beat, Budget, DeviceMemory, Done, Failure, FailureKind, Fatal, FatalKind, Frame, FromWorker, Heard,
     Hello, Listen, ListenerReady, Load, LoadProgress, LoadStage, Message, Nonce, Precision, ProtocolVersion,
@@ -182,7 +182,7 @@ fn to_worker() -> Vec<(String, ToWorker)> {
         samples: 240_000,
         language: Some("en".into()),
         expected: Some("“Call me Ishmael,” he said — once.".into()),
-        priors: true,
+        priors: Priors::Guessable,
         transcribe: true,
         context: "Ishmael, Queequeg".into(),
         beams: 5,

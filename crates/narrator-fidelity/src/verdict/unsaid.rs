@@ -4,7 +4,7 @@
 //! How likely it finds a word over the take, less how likely over silence, is what the audio says for it
 //! ([`narrator_core::ScoredWord::prior`]). A word that is hardly likelier than over silence was not said, whatever was written down.
 
-use narrator_core::Hearing;
+use narrator_core::{Hearing, ScoredWord};
 
 use super::Listener;
 use super::scored::{own, place};
@@ -21,13 +21,11 @@ const RARE_NATS: f32 = 3.0;
 /// likelier, and low evidence is that of a word that is no surprise. All listeners together,
 const LIKELY_LOG_PROB: f32 = -1.3;
 /// and the first alone, which may be more doubtful, with so much more evidence: what it doubts is asked of another.
-const FIRST_LIKELY_LOG_PROB: f32 = -1.0;
+const FIRST_LIKELY_LOG_PROB: f32 = ScoredWord::LIKELY_LOG_PROB;
 const FIRST_NATS: f32 = 0.5;
 /// A word that was written down in less time than it takes to say is doubted sooner, whoever is asked.
-const SQUEEZED_LIKELY_LOG_PROB: f32 = -0.4;
+const SQUEEZED_LIKELY_LOG_PROB: f32 = ScoredWord::SQUEEZED_LIKELY_LOG_PROB;
 const SQUEEZED_NATS: f32 = 2.0;
-/// Shorter words are said in passing, and weigh nothing.
-const SHORTEST: usize = 3;
 /// What stands beside words and is not said.
 const PUNCTUATION: &str = ".,;:!?…'’‘\"“”«»()—–-_";
 
@@ -44,12 +42,17 @@ pub(super) fn is_unsaid(
     let letters = word.text.chars().filter(|c| c.is_alphabetic()).count();
     // Figures and what is spelt out are heard in other words.
     let is_figure = word.text.chars().any(char::is_numeric);
-    if letters < SHORTEST || is_slight(&word.text) || is_figure || is_behind_a_sign(words, index) {
+    if letters < ScoredWord::SHORTEST || is_slight(&word.text) || is_figure || is_behind_a_sign(words, index)
+    {
         return false;
     }
-    let found: Option<Vec<(f32, f32)>> = heard.iter().map(|hearing| find(word, hearing)).collect();
-    let Some(found) = found.filter(|found| !found.is_empty()) else { return false };
-    let mean = |of: fn(&(f32, f32)) -> f32| found.iter().map(of).sum::<f32>() / found.len() as f32;
+    let (likelihood, evidence): (Vec<f32>, Vec<Option<f32>>) =
+        heard.iter().map(|hearing| find(word, hearing)).unzip();
+    let evidence: Vec<f32> = evidence.into_iter().flatten().collect();
+    if likelihood.iter().any(|&log_prob| log_prob >= ScoredWord::UNSURE_LOG_PROB) || evidence.is_empty() {
+        return false;
+    }
+    let mean = |of: &[f32]| of.iter().sum::<f32>() / of.len() as f32;
     let most = if is_rare(&word.text) { RARE_NATS } else { MOST_NATS };
     let has_time = |hearing: &&Hearing| {
         let time = place(word, hearing).map(|(start_ms, end_ms)| end_ms.saturating_sub(start_ms));
@@ -67,7 +70,7 @@ pub(super) fn is_unsaid(
         (Listener::Last, false) => (LIKELY_LOG_PROB, 0.0),
         (Listener::Last, true) => (LIKELY_LOG_PROB, SQUEEZED_NATS),
     };
-    mean(|it| it.0) < likely && mean(|it| it.1) < (letters as f32).min(most) + more
+    mean(&likelihood) < likely && mean(&evidence) < (letters as f32).min(most) + more
 }
 
 /// Whether a sign or a figure is written before the word: recognisers write `plus` for it, and score what follows as if it
@@ -78,15 +81,12 @@ fn is_behind_a_sign(words: &[TextWord], index: usize) -> bool {
     before.is_some_and(|word| word.text.contains(is_sign))
 }
 
-/// How likely a listener finds a word, and what the audio says for it, in nats; none where it is sure of the word, or
-/// could not tell.
-fn find(word: &TextWord, hearing: &Hearing) -> Option<(f32, f32)> {
-    let mut found = None;
-    for it in own(word, hearing) {
-        let (log_prob, evidence) = found.unwrap_or((0.0, 0.0));
-        found = Some((log_prob + it.log_prob, evidence + it.log_prob - it.prior?));
-    }
-    found
+/// How likely a listener finds a word, and what the audio says for it, in nats, where that was asked.
+fn find(word: &TextWord, hearing: &Hearing) -> (f32, Option<f32>) {
+    own(word, hearing).fold((0.0, Some(0.0)), |(log_prob, evidence), it| {
+        let own = it.prior.map(|prior| it.log_prob - prior);
+        (log_prob + it.log_prob, evidence.zip(own).map(|(one, other)| one + other))
+    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use narrator_core::ScoredWord;
+use narrator_core::{Priors, ScoredWord};
 use narrator_engine::EngineError;
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Tensor};
@@ -44,7 +44,7 @@ pub(crate) struct Writing<'a> {
     pub(crate) piece: usize,
     pub(crate) row: Row<'a>,
     pub(crate) expected: Option<&'a Expected>,
-    pub(crate) priors: bool,
+    pub(crate) priors: Priors,
     pub(crate) transcribe: bool,
     pub(crate) beams: usize,
     pub(crate) start: usize,

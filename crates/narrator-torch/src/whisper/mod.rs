@@ -10,7 +10,7 @@
 //! | `layers`, `encoder`, `decoder` | the networks, with a static cache and rows that are independent |
 //! | `words` | words of a transcript, and of a text that should have been said |
 //! | `score` | the first pass: forced scoring, and the draft of the transcript |
-//! | `priors` | the same over silence, of the words that are not heard with confidence |
+//! | `priors` | the same over silence, of the words that are asked for |
 //! | `decode`, `beam` | the rest of the transcript, greedily or by beam search |
 //! | `rules` | which tokens a transcript may have, and when it is not believed |
 //! | `align` | when each word was heard |

@@ -5,6 +5,7 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use narrator_core::Priors;
 use safetensors::SafeTensors;
 use tch::{Kind, Tensor};
 
@@ -71,7 +72,7 @@ fn write(model: &Model, row: Row, expected: Option<&Expected>, frames: usize, au
         row,
         piece: 0,
         expected,
-        priors: false,
+        priors: Priors::None,
         transcribe: true,
         frames,
         start: 0,

@@ -2,10 +2,8 @@
 //!
 //! A recogniser is a reader too: it writes a word that nobody said where the sentence wants it. Made to say the same text
 //! over silence, it has nothing but the sentence to go by. What a word is likelier over the take than over silence
-//! is what the audio says for it. Only words that are not heard with confidence are asked about: of the others there is
-//! nothing to ask.
+//! is what the audio says for it. Words that are heard with confidence are never asked about ([`Priors`]).
 
-use narrator_core::ScoredWord;
 use narrator_engine::EngineError;
 
 use super::decode::Place;
@@ -29,10 +27,10 @@ struct Wanted {
 }
 
 impl Model {
-    /// Gives unsure words their priors, where they are asked for.
+    /// Gives words their priors, where they are asked for.
     pub(crate) fn find_priors(&self, tasks: &mut [Task], told: &mut Told<'_>) -> Result<(), EngineError> {
         // The tasks that have any, each a row.
-        let asked: Vec<usize> = (0..tasks.len()).filter(|&at| tasks[at].unsure().next().is_some()).collect();
+        let asked: Vec<usize> = (0..tasks.len()).filter(|&at| tasks[at].doubted().next().is_some()).collect();
         if asked.is_empty() {
             return Ok(());
         }
@@ -54,7 +52,7 @@ impl Model {
     /// Log-probabilities of the wanted tokens when `audio` is heard.
     fn score_over(&self, audio: &Audio, tasks: &[Task], asked: &[usize]) -> Torch<Vec<(Wanted, f32)>> {
         let wanted_of = |row: usize| {
-            let words = tasks[asked[row]].unsure();
+            let words = tasks[asked[row]].doubted();
             words.flat_map(move |(word, tokens)| tokens.iter().map(move |&token| Wanted { row, token, word }))
         };
         // What a token follows is read, and nothing behind the last.
@@ -90,9 +88,9 @@ impl Model {
 
 impl Task<'_> {
     /// Words whose priors are wanted, with their tokens.
-    fn unsure(&self) -> impl Iterator<Item = (usize, &[usize])> {
-        let words = self.expected.filter(|_| self.priors).map_or(&[][..], |expected| &expected.words);
+    fn doubted(&self) -> impl Iterator<Item = (usize, &[usize])> {
+        let words = self.expected.map_or(&[][..], |expected| &expected.words);
         let words = self.scored.iter().zip(words).enumerate();
-        words.filter(|(_, (word, _))| ScoredWord::is_unsure(word)).map(|(at, (_, it))| (at, &it.tokens[..]))
+        words.filter(|(_, (word, _))| self.priors.want(word)).map(|(at, (_, it))| (at, &it.tokens[..]))
     }
 }

@@ -8,7 +8,7 @@
 //! at the end are. A word at the beginning of a sentence and within it is the same word: the probabilities of
 //! both cases of its first letter count together.
 
-use narrator_core::ScoredWord;
+use narrator_core::{Priors, ScoredWord};
 use narrator_engine::EngineError;
 use tch::{Kind, Tensor};
 
@@ -27,8 +27,8 @@ pub(crate) struct Task<'a> {
     /// Which piece: tasks may share one.
     pub(crate) piece: usize,
     pub(crate) expected: Option<&'a Expected>,
-    /// Whether unsure words of the expected text are scored over silence too.
-    pub(crate) priors: bool,
+    /// Which words of the expected text are scored over silence too.
+    pub(crate) priors: Priors,
     pub(crate) transcribe: bool,
     /// Encoder frames that the piece has.
     pub(crate) frames: usize,

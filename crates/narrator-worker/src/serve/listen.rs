@@ -21,7 +21,7 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use narrator_engine::{EngineError, HearingRequest, Transcriber};
 use narrator_proto::{
@@ -46,6 +46,8 @@ const MOST_REQUESTS: u32 = 64;
 /// The same on a CPU, where a larger batch is hardly faster, and a call of it is a minute's work that nobody
 /// can interrupt.
 const MOST_REQUESTS_CPU: u32 = 32;
+/// Requests come in bunches: so long after the last of them a batch begins that has room for more.
+const COMPANY: Duration = Duration::from_millis(10);
 /// What a recogniser hears at once.
 const WINDOW_S: f64 = 30.0;
 /// Length and rate of what is heard at warm-up: a second of silence, which every recogniser takes.
@@ -201,6 +203,7 @@ impl Listener<'_> {
     }
 
     fn take_commands(&mut self, commands: &mut Receiver<ToWorker>) -> Result<(), Ending> {
+        let mut waited = false;
         loop {
             let idle = self.waiting.is_empty();
             if idle && self.coming.is_empty() && self.draining {
@@ -213,10 +216,18 @@ impl Listener<'_> {
             } else {
                 match commands.try_recv() {
                     Ok(command) => command,
-                    Err(TryRecvError::Empty) => return Ok(()),
+                    Err(TryRecvError::Empty) if waited || self.next_batch() < self.waiting.len() => {
+                        return Ok(());
+                    }
+                    Err(TryRecvError::Empty) => {
+                        std::thread::sleep(COMPANY);
+                        waited = true;
+                        continue;
+                    }
                     Err(TryRecvError::Disconnected) => return Err(Ending::Orphaned),
                 }
             };
+            waited = false;
             self.obey(command)?;
         }
     }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::thread::{self, JoinHandle};
 
-use narrator_core::{HeardWord, Hearing};
+use narrator_core::{HeardWord, Hearing, Priors};
 use narrator_engine::{EngineError, EngineErrorKind, HearingRequest, ListenerInfo, Transcriber};
 use narrator_proto::{
     FailureKind, FatalKind, FromWorker, Listen, ListenerReady, Load, Message, Precision, RequestId, SetRows,
@@ -88,7 +88,7 @@ fn listen(request: u64, text: &str, samples: u64) -> ToWorker {
         samples,
         language: Some("en".into()),
         expected: Some(text.into()),
-        priors: true,
+        priors: Priors::Unsure,
         transcribe: true,
         context: String::new(),
         beams: 1,

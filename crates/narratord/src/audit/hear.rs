@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use narrator_audio::AudioError;
-use narrator_core::{ContentKey, Hearing, SegmentId};
+use narrator_core::{ContentKey, Hearing, Priors, SegmentId};
 use narrator_pool::{
     Answer, Lease, ListenTask, Pool, PoolConfig, PoolEvent, Quarantined, ResultSink, SegmentSource,
     SinkError, Stopped, Task, Work,
@@ -123,7 +123,7 @@ impl SegmentSource for Source {
             pcm,
             sample_rate: rate,
             language: Some(self.language.clone()),
-            priors: false,
+            priors: Priors::None,
             transcribe: beams.is_some(),
             expected,
             context: String::new(),

@@ -35,6 +35,10 @@ pub fn most_unheard(listeners: usize) -> usize {
     24 + 24 * listeners.max(1)
 }
 
+/// Doubts that the second recogniser is given together while the first is busy: one alone takes it as long as three
+/// of a batch. While the first has less than this before it, there is time to spare, and nothing waits for company.
+const COMPANY: usize = 12;
+
 /// Which recogniser.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Ear {
@@ -143,6 +147,8 @@ pub struct Course {
     open: usize,
     unheard: usize,
     most_unheard: usize,
+    /// The second recogniser is being given what waits for it.
+    lends_doubts: bool,
     /// Spoken for the first time before anything is heard: they tell the voice's pace.
     tellers: BTreeSet<SegmentId>,
     /// A recogniser that is not there, or not any more, is never asked.
@@ -279,7 +285,7 @@ impl Course {
 
     /// The next take for a recogniser.
     pub fn hear(&mut self, ear: Ear) -> Option<(SegmentId, ContentKey, u32)> {
-        if !self.tellers.is_empty() {
+        if !self.tellers.is_empty() || (ear == Ear::Second && !self.has_company()) {
             return None;
         }
         while let Some(segment) = self.to_hear[ear.index()].pop_front() {
@@ -292,6 +298,18 @@ impl Course {
             }
         }
         None
+    }
+
+    /// Whether what waits for the second recogniser need not wait for more; then all of it is lent.
+    fn has_company(&mut self) -> bool {
+        let waiting = self.left_to_hear(Ear::Second);
+        let at_first = |leg: &&Leg| match leg.place {
+            Place::ToHear { ear, .. } | Place::Hearing { ear, .. } => ear == Ear::First,
+            _ => false,
+        };
+        let enough = || waiting >= COMPANY || self.legs.values().filter(at_first).count() < COMPANY;
+        self.lends_doubts = waiting > 0 && (self.lends_doubts || enough());
+        self.lends_doubts
     }
 
     /// Whether this recogniser will never have work again.
@@ -429,6 +447,29 @@ mod tests {
         course.refuse(segment, Plan::whole("text 1"));
         assert_eq!(course.unheard, 0);
         assert_eq!(speak(&mut course), Some((segment, 1)));
+    }
+
+    #[test]
+    fn doubts_wait_for_each_other_while_the_first_is_busy() {
+        let mut course = course(2 * COMPANY as u32, true);
+        let spoken: Vec<_> = std::iter::from_fn(|| speak(&mut course)).collect();
+        let mut doubt = |at: usize| {
+            course.hear(Ear::First).expect("to hear");
+            assert!(course.doubt(spoken[at].0, spoken[at].1));
+            course.hear(Ear::Second)
+        };
+        for at in 0..COMPANY - 1 {
+            assert_eq!(doubt(at), None, "{at}");
+        }
+        assert_eq!(doubt(COMPANY - 1), Some((SegmentId(1), key(1), 0)), "enough are there");
+        assert_eq!(std::iter::from_fn(|| course.hear(Ear::Second)).count(), COMPANY - 1, "all of them");
+        course.hear(Ear::First).expect("to hear");
+        assert!(course.doubt(spoken[COMPANY].0, spoken[COMPANY].1));
+        assert_eq!(
+            course.hear(Ear::Second),
+            Some((SegmentId(COMPANY as u32 + 1), key(COMPANY as u32 + 1), 0)),
+            "the first has time"
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use narrator_core::{ContentKey, Dispatch, SegmentId};
+use narrator_core::{ContentKey, Dispatch, Priors, SegmentId};
 use narrator_pool::{
     Answer, Heard, Lease, ListenTask, Quarantined, ResultSink, SegmentSource, SinkError, SpeakTask, Take,
     Task, Work,
@@ -171,7 +171,8 @@ impl ListenSource {
             sample_rate: on_bench.rate,
             language: Some(primary(&self.checker.speech.language)),
             expected: text,
-            priors: true,
+            // What the second is asked about is doubtful already.
+            priors: if self.ear == Ear::Second { Priors::Unsure } else { Priors::Guessable },
             transcribe: true,
             context: String::new(),
             beams: if self.ear == Ear::Second && on_bench.search { SEARCH_BEAMS } else { 1 },
