@@ -309,6 +309,21 @@ fn a_person_who_stops_an_audit_is_left_with_nothing_of_it() {
     }
 }
 
+#[test]
+fn what_is_no_audio_is_named_and_told_what_to_do_about() {
+    let desk = desk();
+    for (name, bytes) in [("text.m4b", &b"Not a sound.\n"[..]), ("empty.mp3", b"")] {
+        std::fs::write(desk.path(name), bytes).expect("a file");
+        let ran = desk.run(&["verify", "--book", "book.epub", "--audio", name]).expect(65);
+        let said = ran.stderr();
+        assert!(
+            said.contains(&format!("{name} cannot be decoded")) && said.contains("another file"),
+            "{said}"
+        );
+        assert!(ran.stdout().is_empty(), "{}", ran.stdout());
+    }
+}
+
 fn is_worker(pid: u32) -> bool {
     std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe.ends_with("narrator-worker"))
 }

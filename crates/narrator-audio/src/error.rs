@@ -18,6 +18,8 @@ pub enum AudioErrorKind {
     Output,
     /// A program, or a part of it, that has to be installed.
     MissingProgram,
+    /// What should be heard is no audio, or damaged.
+    Unplayable,
     /// The encoder broke off or wrote something other than what it was given.
     Encoder,
     /// Reading or writing a file failed.
@@ -68,6 +70,12 @@ pub enum AudioError {
     Unstartable { program: PathBuf, source: io::Error },
     #[error("{} stopped while {action}: {how}{}", program.display(), quoted(said))]
     Encoder { program: PathBuf, action: String, how: String, said: String },
+    #[error(
+        "{} cannot be decoded: it is no audio file, or it is damaged; \
+         see whether a player opens it, and name another file or make it again (ffmpeg says: {said})",
+        path.display()
+    )]
+    Unplayable { path: PathBuf, said: String },
     #[error("{} should hold {expected} samples and holds {found}; run the same command again", path.display())]
     WrongLength { path: PathBuf, expected: u64, found: u64 },
     #[error("cannot {action} {}: {source}{}", path.display(), disk_hint(source))]
@@ -91,6 +99,7 @@ impl AudioError {
             Self::NoFfmpeg { .. } | Self::NoEncoder { .. } | Self::Unstartable { .. } => {
                 AudioErrorKind::MissingProgram
             }
+            Self::Unplayable { .. } => AudioErrorKind::Unplayable,
             Self::Encoder { .. } | Self::WrongLength { .. } => AudioErrorKind::Encoder,
             Self::Disk { .. } => AudioErrorKind::Disk,
             Self::Cancelled => AudioErrorKind::Cancelled,

@@ -110,9 +110,12 @@ impl Windows {
         let (samples, _) = bytes.as_chunks::<{ size_of::<f32>() }>();
         self.buffer.extend(samples.iter().map(|sample| f32::from_le_bytes(*sample)));
         if read < wanted
-            && let Some((_, run)) = self.source.take()
+            && let Some((path, run)) = self.source.take()
         {
-            run.finish("decoding the audiobook")?;
+            run.finish("decoding the audiobook").map_err(|error| match error {
+                AudioError::Encoder { said, .. } if !said.is_empty() => AudioError::Unplayable { path, said },
+                other => other,
+            })?;
         }
         Ok(())
     }

@@ -120,3 +120,41 @@ impl Hearing {
         self.words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn word(letters: u32, length_ms: u32, log_prob: f32, loss: f32) -> ScoredWord {
+        let (at, best_log_prob) = (0..letters, log_prob + loss);
+        let rather = String::new();
+        ScoredWord {
+            at,
+            start_ms: 0,
+            end_ms: length_ms,
+            log_prob,
+            best_log_prob,
+            tokens: 1,
+            rather,
+            prior: None,
+        }
+    }
+
+    #[test]
+    fn guessable_is_what_is_unlikely_and_would_be_written_all_the_same() {
+        assert!(word(4, 300, -1.2, 0.0).is_guessable());
+        assert!(!word(4, 300, -0.8, 0.0).is_guessable(), "likely enough");
+        assert!(word(4, 90, -0.8, 0.0).is_guessable(), "and in too little time");
+        assert!(!word(4, 300, -3.0, 2.0).is_guessable(), "something else is written");
+        assert!(!word(2, 300, -3.0, 0.0).is_guessable(), "too short");
+    }
+
+    #[test]
+    fn each_way_wants_what_the_one_before_it_wants() {
+        let ways =
+            |word: &ScoredWord| [Priors::None, Priors::Guessable, Priors::Unsure].map(|it| it.want(word));
+        assert_eq!(ways(&word(4, 300, -1.2, 0.0)), [false, true, true]);
+        assert_eq!(ways(&word(4, 300, -1.2, 4.0)), [false, false, true]);
+        assert_eq!(ways(&word(4, 300, -0.1, 0.0)), [false, false, false]);
+    }
+}

@@ -306,6 +306,14 @@ fn what_is_not_heard_with_confidence_is_scored_over_silence_too() {
     let silence = vec![0.0; 2 * RATE];
     let silent: Vec<_> = texts.iter().map(|text| request(&silence, Some(text), false)).collect();
     let (plain, silent) = (hear(&mut *listener, &plain), hear(&mut *listener, &silent));
+    let guessable = |(take, text): (&Vec<f32>, &str)| HearingRequest {
+        priors: Priors::Guessable,
+        ..request(take, Some(text), true)
+    };
+    let asked = hear(&mut *listener, &takes.iter().zip(texts).map(guessable).collect::<Vec<_>>());
+    let few =
+        |hearing: &Hearing| hearing.scored.iter().all(|word| word.prior.is_some() == word.is_guessable());
+    assert!(asked.iter().all(few), "{asked:?}");
     let mut unsure = 0;
     for ((heard, plain), silent) in heard.iter().zip(&plain).zip(&silent) {
         assert_eq!(heard.words, plain.words, "nothing else changes");

@@ -370,7 +370,7 @@ impl From<narrator_audio::AudioError> for Failure {
             (_, Kind::MissingProgram | Kind::Disk) => Exit::Missing,
             // A take that is lost is spoken again by the next run.
             (_, Kind::Take | Kind::Cancelled) => Exit::Stopped,
-            (_, Kind::Empty) => Exit::BadInput,
+            (_, Kind::Empty | Kind::Unplayable) => Exit::BadInput,
             (_, Kind::Settings) => Exit::BadSettings,
             (_, Kind::Output) => Exit::Usage,
             (_, Kind::Encoder) => Exit::Disk,
