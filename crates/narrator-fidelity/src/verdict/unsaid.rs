@@ -19,7 +19,7 @@ const MOST_NATS: f32 = 6.5;
 const RARE_NATS: f32 = 3.0;
 /// Whoever finds a word likelier than this has little to complain of: of what could be said at all there was nothing
 /// likelier, and low evidence is that of a word that is no surprise. All listeners together,
-const LIKELY_LOG_PROB: f32 = -1.3;
+const LAST_LIKELY_LOG_PROB: f32 = -1.3;
 /// and the first alone, which may be more doubtful, with so much more evidence: what it doubts is asked of another.
 const FIRST_LIKELY_LOG_PROB: f32 = ScoredWord::LIKELY_LOG_PROB;
 const FIRST_NATS: f32 = 0.5;
@@ -29,8 +29,8 @@ const SQUEEZED_NATS: f32 = 2.0;
 /// What stands beside words and is not said.
 const PUNCTUATION: &str = ".,;:!?…'’‘\"“”«»()—–-_";
 
-/// Whether those who listened, so many of whom wrote the word down, being less than sure of a word, find too little of it in the audio. What the first alone
-/// finds too little of is to be asked of another, who may be easier to convince.
+/// Whether those who listened are unsure of a word and find too little of it in the audio, though so many of them wrote it.
+/// What the first alone finds too little of is to be asked of another, who may be easier to convince.
 pub(super) fn is_unsaid(
     words: &[TextWord],
     index: usize,
@@ -67,8 +67,8 @@ pub(super) fn is_unsaid(
     let (likely, more) = match (listener, squeezed) {
         (Listener::First, false) => (FIRST_LIKELY_LOG_PROB, FIRST_NATS),
         (Listener::First, true) => (SQUEEZED_LIKELY_LOG_PROB, SQUEEZED_NATS),
-        (Listener::Last, false) => (LIKELY_LOG_PROB, 0.0),
-        (Listener::Last, true) => (LIKELY_LOG_PROB, SQUEEZED_NATS),
+        (Listener::Last, false) => (LAST_LIKELY_LOG_PROB, 0.0),
+        (Listener::Last, true) => (LAST_LIKELY_LOG_PROB, SQUEEZED_NATS),
     };
     mean(&likelihood) < likely && mean(&evidence) < (letters as f32).min(most) + more
 }

@@ -35,7 +35,7 @@ pub fn most_unheard(listeners: usize) -> usize {
     24 + 24 * listeners.max(1)
 }
 
-/// Doubts that the second recogniser is given together while the first is busy: one alone takes it as long as three
+/// Doubts that the second recogniser is given together while the first is busy: one alone takes it as long as two
 /// of a batch. While the first has less than this before it, there is time to spare, and nothing waits for company.
 const COMPANY: usize = 12;
 

@@ -171,7 +171,7 @@ impl ListenSource {
             sample_rate: on_bench.rate,
             language: Some(primary(&self.checker.speech.language)),
             expected: text,
-            // What the second is asked about is doubtful already.
+            // The first hears every take; the second is there to be sure.
             priors: if self.ear == Ear::Second { Priors::Unsure } else { Priors::Guessable },
             transcribe: true,
             context: String::new(),
